@@ -1,0 +1,64 @@
+// JuiceFS mounts on this node and what their own .config says about the cache they use.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/result.h"
+#include "common/juicefs/volume_settings.h"
+
+namespace prewarm::agent {
+
+// A line of /proc/self/mountinfo with fstype fuse.juicefs.
+struct MountEntry {
+  std::string mount_point;
+  std::string volume_name;
+};
+std::vector<MountEntry> ParseMountInfo(std::string_view mountinfo);
+
+struct MountSettings {
+  std::string mount_point;
+  juicefs::VolumeSettings format;  // secrets are masked in .config and empty here
+  std::vector<std::string> cache_directories;  // without the /<UUID>; wildcards unexpanded
+  bool disk_cache = true;                      // false: `memory` or cache size 0
+  std::uint64_t cache_size = 0;                // bytes
+  mode_t cache_mode = 0600;
+  double free_space_ratio = 0.1;
+  std::chrono::nanoseconds scan_interval{0};  // negative: never scans, sees new blocks at once
+  std::string subdir;
+  std::string version;
+  pid_t pid = 0;  // in the mount's own pid namespace
+  bool read_only = false;
+};
+// kCorrupt names the member that is missing or odd.
+Result<MountSettings> ParseMountConfig(std::string_view json, std::string_view mount_point);
+
+// What design calls adoption: when the client that has the volume mounted sees new blocks.
+enum class Visibility : std::uint8_t {
+  kNextMount,     // not mounted here with these directories
+  kNow,           // negative scan interval
+  kAfterRescan,   // at the next scan of the cache directory, at the latest after interval + walk
+  kNeverByItself, // interval 0: only the walk at the start of the mount
+  kUnknown,       // a mount whose .config we could not read
+};
+
+// Everything mounted here. A mount whose .config cannot be read (another user's, hung: each read has
+// a deadline of 2 s) is in `unreadable` with the reason.
+struct MountSurvey {
+  std::vector<MountSettings> mounts;
+  std::vector<std::pair<MountEntry, Error>> unreadable;
+};
+MountSurvey SurveyMounts();
+// One mount by any path inside it. kNotFound: not a JuiceFS mount.
+Result<MountSettings> ReadMount(const std::string& path);
+// The metadata URL from the mount process's arguments, as far as they show it (passwords are masked
+// by the client); nothing if the process is not visible from here.
+std::optional<std::string> MetadataUrlOf(const MountSettings& mount);
+
+}  // namespace prewarm::agent

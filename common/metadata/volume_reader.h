@@ -1,0 +1,67 @@
+// A volume read from its metadata engine: settings, and paths down to slices. Reads only.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/async/task.h"
+#include "common/base/result.h"
+#include "common/juicefs/attribute.h"
+#include "common/juicefs/block.h"
+#include "common/juicefs/slice.h"
+#include "common/juicefs/volume_settings.h"
+
+namespace prewarm::metadata {
+
+class RedisClient;
+
+// One regular file that a request named, or that was found below a directory it named.
+struct FileSlices {
+  std::string path;  // from the root of the volume (or of --subdir), without a leading "/"
+  juicefs::Inode inode;
+  std::uint64_t length = 0;
+  // What is visible of the file, chunk after chunk, holes left out; positions are inside the chunk.
+  std::vector<juicefs::SliceRecord> segments;
+};
+
+struct ResolveProgress {
+  std::uint64_t files = 0;
+  std::uint64_t bytes = 0;
+};
+
+struct ResolveRequest {
+  std::string subdir;              // --subdir of the mount: its "/" is this directory
+  std::vector<std::string> paths;  // empty: everything
+  // Called on the caller's executor now and then.
+  std::function<void(const ResolveProgress&)> on_progress;
+};
+
+struct ResolvedPaths {
+  // Sorted by path, each inode once (hard links and a path named twice give one entry).
+  std::vector<FileSlices> files;
+  std::uint64_t bytes = 0;            // sum of lengths
+  std::uint64_t skipped_symlinks = 0; // met during directory walks, which do not follow them
+  std::uint64_t skipped_special = 0;  // fifos, sockets, devices met during walks
+};
+
+class VolumeReader {
+ public:
+  explicit VolumeReader(RedisClient& redis);
+
+  // kNotFound: the database holds no volume ("not formatted"). Else as ParseVolumeSettings and
+  // RedisClient.
+  Task<Result<juicefs::VolumeSettings>> Settings();
+
+  // kNotFound: a path does not exist; the message names the nearest existing parent.
+  // kInvalidArgument: a path names something that is neither file nor directory, a symlink loop, a
+  // symlink that leaves the volume. kCorrupt: a record that cannot be parsed.
+  Task<Result<ResolvedPaths>> Resolve(ResolveRequest request);
+
+ private:
+  RedisClient& redis_;
+};
+
+}  // namespace prewarm::metadata
