@@ -9,9 +9,7 @@
 
 #include "common/async/task.h"
 #include "common/base/result.h"
-#include "common/juicefs/attribute.h"
-#include "common/juicefs/block.h"
-#include "common/juicefs/slice.h"
+#include "common/juicefs/file_slices.h"
 #include "common/juicefs/volume_settings.h"
 
 namespace prewarm::metadata {
@@ -19,13 +17,7 @@ namespace prewarm::metadata {
 class RedisClient;
 
 // One regular file that a request named, or that was found below a directory it named.
-struct FileSlices {
-  std::string path;  // from the root of the volume (or of --subdir), without a leading "/"
-  juicefs::Inode inode;
-  std::uint64_t length = 0;
-  // What is visible of the file, chunk after chunk, holes left out; positions are inside the chunk.
-  std::vector<juicefs::SliceRecord> segments;
-};
+using juicefs::FileSlices;
 
 struct ResolveProgress {
   std::uint64_t files = 0;
