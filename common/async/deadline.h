@@ -12,19 +12,22 @@
 
 namespace prewarm {
 
-// Runs `task`; if `limit` passes first, the task is cancelled and awaited to its end, and the answer
-// is kTimeout "<what> took longer than <limit>".
+// Runs `task`; if `limit` passes first, the task is cancelled and awaited to its end, and the
+// answer is kTimeout "<what> took longer than <limit>".
 template <class T>
 Task<Result<T>> WithDeadline(Duration limit, std::string what, Task<Result<T>> task) {
   using boost::asio::experimental::awaitable_operators::operator||;
   boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor, limit);
   auto first = co_await (std::move(task) || timer.async_wait(kAsTuple));
   if (first.index() == 0) co_return std::get<0>(std::move(first));
-  if (co_await Stopping()) co_return Fail(ErrorCode::kCancelled, what + " was cancelled", Reason::kCancelled);
-  co_return Fail(ErrorCode::kTimeout,
-                 what + " took longer than " +
-                     std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(limit).count()) + " ms",
-                 Reason::kTimeout);
+  if (co_await Stopping())
+    co_return Fail(ErrorCode::kCancelled, what + " was cancelled", Reason::kCancelled);
+  co_return Fail(
+      ErrorCode::kTimeout,
+      what + " took longer than " +
+          std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(limit).count()) +
+          " ms",
+      Reason::kTimeout);
 }
 
 // Waits; false if the wait was cut short by a stop.

@@ -37,7 +37,8 @@ template <class Executor, class T>
 Task<T> On(Executor executor, Task<T> task) {
   co_return co_await boost::asio::co_spawn(
       executor, std::move(task),
-      boost::asio::bind_cancellation_slot(boost::asio::cancellation_slot{}, boost::asio::use_awaitable));
+      boost::asio::bind_cancellation_slot(boost::asio::cancellation_slot{},
+                                          boost::asio::use_awaitable));
 }
 
 }  // namespace prewarm

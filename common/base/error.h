@@ -27,25 +27,25 @@ enum class ErrorCode : std::uint8_t {
 // Closed set; ReasonName() is the label. Order is free, names are stable.
 enum class Reason : std::uint8_t {
   kUnspecified,
-  kNotFound,           // the store has no such object (deleted or compacted)
-  kAccessDenied,       // the store refuses our credentials
-  kThrottled,          // 429, 503 SlowDown
-  kServerError,        // 5xx
-  kConnection,         // refused, reset, closed early, DNS
-  kTimeout,            // no progress within the limit
-  kWrongLength,        // object shorter or longer than its key says
-  kChecksumMismatch,   // stored checksum disagrees with the bytes
-  kNotAnObject,        // an answer that is not the object: error page, wrong range, transcoding
-  kDecryption,         // envelope damaged or wrong key
-  kDecompression,      // garbage or over-long output
-  kNoChecksum,         // --require-checksum and the store gives nothing to check against
-  kNoSpace,            // bytes
-  kNoInodes,           // inodes
-  kQuota,              // EDQUOT
-  kReadOnly,           // EROFS
-  kDiskError,          // EIO and relatives, failed sync
-  kCacheDirectoryGone, // replaced, unmounted or removed while we ran
-  kForeignFile,        // something that is not a whole block stands under the name
+  kNotFound,            // the store has no such object (deleted or compacted)
+  kAccessDenied,        // the store refuses our credentials
+  kThrottled,           // 429, 503 SlowDown
+  kServerError,         // 5xx
+  kConnection,          // refused, reset, closed early, DNS
+  kTimeout,             // no progress within the limit
+  kWrongLength,         // object shorter or longer than its key says
+  kChecksumMismatch,    // stored checksum disagrees with the bytes
+  kNotAnObject,         // an answer that is not the object: error page, wrong range, transcoding
+  kDecryption,          // envelope damaged or wrong key
+  kDecompression,       // garbage or over-long output
+  kNoChecksum,          // --require-checksum and the store gives nothing to check against
+  kNoSpace,             // bytes
+  kNoInodes,            // inodes
+  kQuota,               // EDQUOT
+  kReadOnly,            // EROFS
+  kDiskError,           // EIO and relatives, failed sync
+  kCacheDirectoryGone,  // replaced, unmounted or removed while we ran
+  kForeignFile,         // something that is not a whole block stands under the name
   kCancelled,
 };
 

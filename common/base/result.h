@@ -14,8 +14,8 @@ class [[nodiscard]] Result : public tl::expected<T, Error> {
  public:
   using Base = tl::expected<T, Error>;
   using Base::Base;
-  Result(Base base) : Base(std::move(base)) {}                       // NOLINT: monadic calls return Base
-  Result(Error error) : Base(tl::unexpect, std::move(error)) {}      // NOLINT: `return Error{…}`
+  Result(Base base) : Base(std::move(base)) {}  // NOLINT: monadic calls return Base
+  Result(Error error) : Base(tl::unexpect, std::move(error)) {}  // NOLINT: `return Error{…}`
 };
 
 using Status = Result<void>;
@@ -31,15 +31,16 @@ inline Error Fail(ErrorCode code, std::string message, Reason reason = Reason::k
 
 // Statements, not expressions: TRY(auto x, Call()); TRY_STATUS(Call()); and the CO_ forms inside
 // coroutines. `decl` must not contain a comma outside parentheses.
-#define PREWARM_TRY_(decl, expr, name, ret)         \
-  auto name = (expr);                               \
+#define PREWARM_TRY_(decl, expr, name, ret)                 \
+  auto name = (expr);                                       \
   if (!name) ret ::prewarm::Error(std::move(name).error()); \
   decl = *std::move(name)
 #define PREWARM_TRY_STATUS_(expr, name, ret) \
   if (auto name = (expr); !name) ret ::prewarm::Error(std::move(name).error())
 
 #define TRY(decl, expr) PREWARM_TRY_(decl, expr, PREWARM_CONCAT(try_result_, __LINE__), return)
-#define CO_TRY(decl, expr) PREWARM_TRY_(decl, expr, PREWARM_CONCAT(try_result_, __LINE__), co_return)
+#define CO_TRY(decl, expr) \
+  PREWARM_TRY_(decl, expr, PREWARM_CONCAT(try_result_, __LINE__), co_return)
 #define TRY_STATUS(expr) PREWARM_TRY_STATUS_(expr, PREWARM_CONCAT(try_status_, __LINE__), return)
 #define CO_TRY_STATUS(expr) \
   PREWARM_TRY_STATUS_(expr, PREWARM_CONCAT(try_status_, __LINE__), co_return)

@@ -22,8 +22,7 @@ Result<Number> LeadingNumber(std::string_view text, std::string_view whole, cons
   auto [end, error] =
       std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
   if (error != std::errc{} || text.empty() || text.front() == '-') {
-    return Fail(ErrorCode::kInvalidArgument,
-                "\"" + std::string(whole) + "\" is not " + expected);
+    return Fail(ErrorCode::kInvalidArgument, "\"" + std::string(whole) + "\" is not " + expected);
   }
   return Number{value, text.substr(static_cast<std::size_t>(end - text.data()))};
 }
@@ -53,8 +52,7 @@ Result<std::uint64_t> ParseSize(std::string_view text, std::uint64_t bare_unit) 
     }
     if (!rest.empty() && Upper(rest.front()) == 'B') rest.remove_prefix(1);
     if (!rest.empty()) {
-      return Fail(ErrorCode::kInvalidArgument,
-                  "\"" + std::string(text) + "\" is not " + kExpected);
+      return Fail(ErrorCode::kInvalidArgument, "\"" + std::string(text) + "\" is not " + kExpected);
     }
   }
   double bytes = number.value * unit;
@@ -72,14 +70,12 @@ Result<std::uint64_t> ParseLinkRate(std::string_view text) {
   if (!rest.empty()) {
     int power = PrefixPower(rest.front());
     if (power < 0) {
-      return Fail(ErrorCode::kInvalidArgument,
-                  "\"" + std::string(text) + "\" is not " + kExpected);
+      return Fail(ErrorCode::kInvalidArgument, "\"" + std::string(text) + "\" is not " + kExpected);
     }
     unit = std::pow(1000.0, power);
     rest.remove_prefix(1);
     if (rest != "" && rest != "bps" && rest != "bit" && rest != "bit/s") {
-      return Fail(ErrorCode::kInvalidArgument,
-                  "\"" + std::string(text) + "\" is not " + kExpected);
+      return Fail(ErrorCode::kInvalidArgument, "\"" + std::string(text) + "\" is not " + kExpected);
     }
   }
   double bytes = number.value * unit / 8;
@@ -111,8 +107,7 @@ Result<std::chrono::nanoseconds> ParseDuration(std::string_view text) {
       if (unit == name) scale = nanoseconds;
     }
     if (scale == 0) {
-      return Fail(ErrorCode::kInvalidArgument,
-                  "\"" + std::string(text) + "\" is not " + kExpected);
+      return Fail(ErrorCode::kInvalidArgument, "\"" + std::string(text) + "\" is not " + kExpected);
     }
     total += number.value * scale;
     rest.remove_prefix(unit.size());

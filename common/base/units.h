@@ -1,7 +1,7 @@
 // Sizes, rates and durations as people write them, and back. Sizes are powers of 1024 ("4MiB",
-// "4M", "4m" and "4MB" are the same, as the JuiceFS client takes them); link rates are powers of 1000
-// bits ("500" and "500M" are 500 Mbit/s, as --download-limit means it).
-// Errors: kInvalidArgument, with a message that quotes the text and says what is expected.
+// "4M", "4m" and "4MB" are the same, as the JuiceFS client takes them); link rates are powers of
+// 1000 bits ("500" and "500M" are 500 Mbit/s, as --download-limit means it). Errors:
+// kInvalidArgument, with a message that quotes the text and says what is expected.
 #pragma once
 
 #include <chrono>

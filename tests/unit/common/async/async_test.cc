@@ -76,7 +76,8 @@ TEST(Offload, RunsOnThePoolAndResumesAtHome) {
   boost::asio::thread_pool pool(1);
   std::thread::id worked;
   std::thread::id resumed;
-  auto body = [](boost::asio::thread_pool& p, std::thread::id& w, std::thread::id& r) -> Task<void> {
+  auto body = [](boost::asio::thread_pool& p, std::thread::id& w,
+                 std::thread::id& r) -> Task<void> {
     w = co_await Offload(p, [] { return std::this_thread::get_id(); });
     r = std::this_thread::get_id();
   };
@@ -93,8 +94,8 @@ TEST(Offload, KeepsItsTaskAliveThroughAStop) {
   std::promise<void> release;
   int result = 0;
   bool stopping = false;
-  auto body = [](boost::asio::thread_pool& p, std::promise<void>& s, std::promise<void>& r, int& out,
-                 bool& saw_stop) -> Task<void> {
+  auto body = [](boost::asio::thread_pool& p, std::promise<void>& s, std::promise<void>& r,
+                 int& out, bool& saw_stop) -> Task<void> {
     out = co_await Offload(p, [&s, &r] {
       s.set_value();
       r.get_future().wait();
