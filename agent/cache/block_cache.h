@@ -6,7 +6,6 @@
 
 #include <sys/types.h>
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -38,14 +37,14 @@ struct CacheOptions {
 // What stands under a block's name.
 enum class BlockState : std::uint8_t {
   kAbsent,
-  kWhole,        // right size (data with trailer, or data alone as a client without checksums writes)
-  kWrongSize,    // the client would treat it as a miss, or worse
-  kStaged,       // link count above 1: not uploaded yet, belongs to the client
+  kWhole,      // right size (data with trailer, or data alone as a client without checksums writes)
+  kWrongSize,  // the client would treat it as a miss, or worse
+  kStaged,     // link count above 1: not uploaded yet, belongs to the client
   kNotAFile,
 };
 
 struct DirectoryUsage {
-  std::string path;  // <dir>/<UUID>
+  std::string path;                   // <dir>/<UUID>
   std::uint64_t cached_blocks = 0;    // blocks there now, by their names
   std::uint64_t cached_bytes = 0;     // as the client counts: data + 4096 each
   std::uint64_t capacity_bytes = 0;   // the client's share of --cache-size for this directory
@@ -56,10 +55,32 @@ struct DirectoryUsage {
   std::uint64_t device = 0;       // directories on one device share its room
 };
 
+class ReservedRoom;  // agent/cache/space_budget.h
+class PrivateFile;   // agent/cache/private_folder.h
+
+// Room for one block: bytes and an inode of the file system, and a part of the directory's share of
+// --cache-size. What was not used is given back when it is destroyed.
+class SpaceReservation {
+ public:
+  SpaceReservation();  // no room at all
+  explicit SpaceReservation(std::unique_ptr<ReservedRoom> room);
+  SpaceReservation(SpaceReservation&& other) noexcept;
+  SpaceReservation& operator=(SpaceReservation&& other) noexcept;
+  ~SpaceReservation();
+
+  [[nodiscard]] ReservedRoom* room() const { return room_.get(); }
+
+ private:
+  std::unique_ptr<ReservedRoom> room_;
+};
+
 // A block whose bytes are written but which has no name yet. Destroying it drops the bytes.
 class StagedBlock {
  public:
+  // Owns `fd`. The other two exist only for blocks that a real cache directory staged.
   StagedBlock(int fd, std::size_t directory, juicefs::BlockId block);
+  StagedBlock(int fd, std::size_t directory, juicefs::BlockId block, SpaceReservation room,
+              std::unique_ptr<PrivateFile> private_file);
   StagedBlock(StagedBlock&& other) noexcept;
   StagedBlock& operator=(StagedBlock&& other) noexcept;
   ~StagedBlock();
@@ -67,27 +88,16 @@ class StagedBlock {
   [[nodiscard]] int fd() const { return fd_; }
   [[nodiscard]] std::size_t directory() const { return directory_; }
   [[nodiscard]] juicefs::BlockId block() const { return block_; }
+  [[nodiscard]] ReservedRoom* room() const { return room_.room(); }
+  // Only on file systems without O_TMPFILE, where even a block in progress has a name.
+  [[nodiscard]] PrivateFile* private_file() const { return private_file_.get(); }
 
  private:
-  friend class BlockCache;
   int fd_ = -1;
   std::size_t directory_ = 0;
   juicefs::BlockId block_;
-  std::string private_name_;  // only on file systems without O_TMPFILE
-};
-
-// Room taken on one directory's file system, given back when destroyed.
-class SpaceReservation {
- public:
-  SpaceReservation() = default;
-  SpaceReservation(std::atomic<std::uint64_t>* reserved, std::uint64_t bytes);
-  SpaceReservation(SpaceReservation&& other) noexcept;
-  SpaceReservation& operator=(SpaceReservation&& other) noexcept;
-  ~SpaceReservation();
-
- private:
-  std::atomic<std::uint64_t>* reserved_ = nullptr;
-  std::uint64_t bytes_ = 0;
+  SpaceReservation room_;
+  std::unique_ptr<PrivateFile> private_file_;
 };
 
 enum class Published : std::uint8_t { kStored, kAlreadyThere };
@@ -106,8 +116,8 @@ class BlockCache {
   // The directory (index) that a client would look in for this block.
   [[nodiscard]] virtual std::size_t DirectoryOf(juicefs::BlockId block) const = 0;
   virtual Result<BlockState> StateOf(juicefs::BlockId block) = 0;
-  // Opens the block's file for reading, refusing symlinks and anything but regular files; the caller
-  // closes it. kNotFound if absent.
+  // Opens the block's file for reading, refusing symlinks and anything but regular files; the
+  // caller closes it. kNotFound if absent.
   virtual Result<int> OpenBlock(juicefs::BlockId block) = 0;
 
   // How many bytes a buffer handed to Stage must have behind data+trailer, and its alignment.
@@ -117,15 +127,15 @@ class BlockCache {
   virtual Result<SpaceReservation> Reserve(juicefs::BlockId block) = 0;
 
   // Writes data+trailer to a file without a name. `buffer` is aligned to kAlignment and as long as
-  // data+trailer rounded up to it; `size` is the exact length of data+trailer; the padding behind it
-  // may be overwritten. The reservation is what makes a write possible; it is spent here.
-  // Errors leave nothing behind: kNoSpace, kPermission, kInternal, with their reason.
+  // data+trailer rounded up to it; `size` is the exact length of data+trailer; the padding behind
+  // it may be overwritten. The reservation is what makes a write possible; it is spent here. Errors
+  // leave nothing behind: kNoSpace, kPermission, kInternal, with their reason.
   virtual Result<StagedBlock> Stage(juicefs::BlockId block, std::span<std::byte> buffer,
                                     std::size_t size, SpaceReservation reservation) = 0;
 
-  // Makes the staged blocks durable and gives each its name; one answer per block, in order. A block
-  // that somebody else published meanwhile is checked: kAlreadyThere if whole, else foreign_file.
-  // A failed sync drops the blocks it covered (disk_error) and is never repeated.
+  // Makes the staged blocks durable and gives each its name; one answer per block, in order. A
+  // block that somebody else published meanwhile is checked: kAlreadyThere if whole, else
+  // foreign_file. A failed sync drops the blocks it covered (disk_error) and is never repeated.
   virtual std::vector<Result<Published>> Publish(std::vector<StagedBlock> blocks) = 0;
 };
 
