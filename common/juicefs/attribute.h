@@ -1,5 +1,5 @@
-// The attribute record i<inode> and the directory entry value of d<inode>, as JuiceFS stores them in
-// Redis (big-endian; byte layout in README.md beside this file).
+// The attribute record i<inode> and the directory entry value of d<inode>, as JuiceFS stores them
+// in Redis (big-endian; byte layout in README.md beside this file).
 #pragma once
 
 #include <cstdint>

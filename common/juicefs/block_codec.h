@@ -29,8 +29,9 @@ class BlockCodec {
   // The longest object that a block of `plain_bytes` can have.
   [[nodiscard]] std::size_t MaxObjectBytes(std::size_t plain_bytes) const;
 
-  // Opens `object` into all of `plain`. `object` is scratch space: decryption works in place.
-  // kCorrupt with kDecryption, kDecompression or kWrongLength. Thread-safe.
+  // Opens `object` into all of `plain`, which do not overlap. `object` is scratch space: decryption
+  // may work in place. kCorrupt with kDecryption, kDecompression or kWrongLength; `plain` then
+  // holds nothing that may be used. Thread-safe.
   Status Decode(std::span<std::byte> object, std::span<std::byte> plain) const;
 
   // The decryption step alone, in place, for objects that are never compressed (juicefs_uuid):

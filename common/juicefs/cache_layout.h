@@ -19,8 +19,8 @@ inline constexpr std::string_view kLockFile = ".lock";
 inline constexpr std::string_view kPrewarmFolder = ".prewarm";
 
 // The entries of a --cache-dir value: separated by ':', or by ',' if there is no ':' at all;
-// trailing slashes stripped, empty entries dropped. kInvalidArgument: nothing left, a relative path,
-// or `memory` (there is no disk cache to warm).
+// trailing slashes stripped, empty and repeated entries dropped. kInvalidArgument: nothing left, a
+// relative path, or `memory` (there is no disk cache to warm).
 Result<std::vector<std::string>> SplitCacheDirs(std::string_view value);
 
 // True if the entry needs expansion against existing directories.

@@ -2,6 +2,7 @@
 // directories' .lock ids. The answer depends only on the set of ids.
 #pragma once
 
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -21,7 +22,12 @@ class HashRing {
   struct Point {
     std::uint32_t hash;
     std::uint32_t owner;
+    auto operator<=>(const Point&) const = default;
   };
+  void PlacePoints(const std::vector<std::string>& ids, const std::vector<int>& replicas);
+  // One step towards equal shares; false if nothing changed.
+  bool Rebalance(std::vector<int>& replicas) const;
+
   std::vector<Point> points_;
 };
 
