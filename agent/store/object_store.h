@@ -36,7 +36,8 @@ class ObjectStore {
   // overlap. The buffer may hold partial bytes after an error.
   // kNotFound/kNotFound: no such object. kNotFound/kUnspecified: no such bucket or folder: nothing
   //   will be found.
-  // kPermission: refused. kUnavailable, kTimeout: worth a retry (reason says throttled, server_error,
+  // kPermission: refused. kUnavailable, kTimeout: worth a retry (reason says throttled,
+  // server_error,
   //   connection or timeout).
   // kCorrupt: wrong_length (object longer than the buffer, shorter than asked, cut off) or
   //   not_an_object (error page, wrong range, transcoded). kCancelled: the task group stopped.

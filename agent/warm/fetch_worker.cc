@@ -1,48 +1,19 @@
 #include "agent/warm/fetch_worker.h"
 
-#include <algorithm>
-#include <cstdlib>
+#include <string>
 #include <utility>
 
 #include "common/async/deadline.h"
 #include "common/async/offload.h"
-#include "common/base/check.h"
 #include "common/juicefs/trailer.h"
 
 namespace prewarm::agent {
-namespace {
-
-constexpr std::size_t RoundUp(std::size_t bytes) {
-  constexpr auto kAlignment = BlockCache::kAlignment;
-  return (bytes + kAlignment - 1) / kAlignment * kAlignment;
-}
-
-std::size_t PlainBufferBytes(std::uint32_t block_size) {
-  return RoundUp(block_size + juicefs::TrailerBytes(block_size));
-}
-
-std::size_t ObjectBufferBytes(const juicefs::BlockCodec& codec, std::uint32_t block_size) {
-  return codec.identity() ? 0 : RoundUp(codec.MaxObjectBytes(block_size));
-}
-
-}  // namespace
-
-void FetchWorker::Free::operator()(std::byte* memory) const { std::free(memory); }
-
-std::size_t FetchWorker::BufferBytes(const juicefs::BlockCodec& codec, std::uint32_t block_size) {
-  return PlainBufferBytes(block_size) + ObjectBufferBytes(codec, block_size);
-}
-
 FetchWorker::FetchWorker(FetchRun& run, ObjectStore& store, RequestGate& gate, std::uint64_t seed)
-    : run_(run), store_(store), gate_(gate), random_(seed) {
-  const auto block_size = run.plan.block_size();
-  const auto plain = PlainBufferBytes(block_size);
-  const auto total = BufferBytes(run.parts.codec, block_size);
-  memory_.reset(static_cast<std::byte*>(std::aligned_alloc(BlockCache::kAlignment, total)));
-  PREWARM_CHECK(memory_ != nullptr, "no memory for a block buffer within the budget");
-  plain_ = {memory_.get(), plain};
-  object_ = {memory_.get() + plain, total - plain};
-}
+    : run_(run),
+      store_(store),
+      gate_(gate),
+      random_(seed),
+      buffer_(run.parts.codec, run.plan.block_size()) {}
 
 Task<void> FetchWorker::Work() {
   while (!run_.aborted && !co_await Stopping()) {
@@ -94,8 +65,8 @@ Task<std::optional<FetchWorker::Failure>> FetchWorker::Try(juicefs::BlockId bloc
   auto staged = co_await Offload(pool, [&]() -> Result<StagedBlock> {
     unpacked = Unpack(block, *object);
     if (!unpacked) return unpacked.error();
-    const auto size = block.size + juicefs::TrailerBytes(block.size);
-    return cache.Stage(block, plain_.first(RoundUp(size)), size, *std::move(room));
+    return cache.Stage(block, buffer_.AddTrailer(block),
+                       block.size + juicefs::TrailerBytes(block.size), *std::move(room));
   });
   if (!staged) {
     run_.committer.AnnounceFailed();
@@ -113,8 +84,7 @@ Task<std::optional<FetchWorker::Failure>> FetchWorker::Try(juicefs::BlockId bloc
   co_return std::nullopt;
 }
 
-Task<Result<FetchWorker::Object>> FetchWorker::Fetch(juicefs::BlockId block,
-                                                     bool fresh_connection) {
+Task<Result<ObjectBytes>> FetchWorker::Fetch(juicefs::BlockId block, bool fresh_connection) {
   const Error stopped = Fail(ErrorCode::kCancelled, "stopped", Reason::kCancelled);
   const auto permit = co_await gate_.Enter();
   if (!permit) co_return stopped;
@@ -129,44 +99,23 @@ Task<Result<FetchWorker::Object>> FetchWorker::Fetch(juicefs::BlockId block,
   ReadRequest request;
   request.key = key;
   request.fresh_connection = fresh_connection;
-  auto read = co_await store_.Read(request, ObjectBuffer(block));
+  auto read = co_await store_.Read(request, buffer_.ObjectSpace(block));
   if (!read) co_return std::move(read).error().Within(key);
   run_.tally.Received(read->size);
-  co_return Object{read->size, read->crc32c};
+  co_return read;
 }
 
-std::span<std::byte> FetchWorker::ObjectBuffer(juicefs::BlockId block) const {
-  const auto& codec = run_.parts.codec;
-  return codec.identity() ? plain_.first(block.size)
-                          : object_.first(codec.MaxObjectBytes(block.size));
-}
-
-Status FetchWorker::Unpack(juicefs::BlockId block, const Object& object) {
-  const auto& codec = run_.parts.codec;
-  const auto name = [&] { return juicefs::BlockKey(block, run_.parts.hash_prefix); };
-  const auto stored = ObjectBuffer(block).first(object.size);
-  if (codec.identity() && object.size != block.size) {
-    return Fail(ErrorCode::kCorrupt,
-                name() + ": the object has " + std::to_string(object.size) +
-                    " bytes, its key says " + std::to_string(block.size),
-                Reason::kWrongLength);
+Status FetchWorker::Unpack(juicefs::BlockId block, const ObjectBytes& object) {
+  auto status = buffer_.Unpack(block, object);
+  if (status && run_.limits.require_checksum && !object.crc32c &&
+      !run_.parts.codec.authenticated()) {
+    status = Fail(ErrorCode::kCorrupt,
+                  "the store gives no checksum, and --require-checksum asks for one",
+                  Reason::kNoChecksum);
   }
-  if (object.crc32c && juicefs::Crc32c(stored) != *object.crc32c) {
-    return Fail(ErrorCode::kCorrupt, name() + ": the bytes do not match the object's checksum",
-                Reason::kChecksumMismatch);
+  if (!status) {
+    return std::move(status).error().Within(juicefs::BlockKey(block, run_.parts.hash_prefix));
   }
-  if (run_.limits.require_checksum && !object.crc32c && !codec.authenticated()) {
-    return Fail(ErrorCode::kCorrupt,
-                name() + ": the store gives no checksum, and --require-checksum asks for one",
-                Reason::kNoChecksum);
-  }
-  const auto data = plain_.first(block.size);
-  if (!codec.identity()) {
-    if (auto decoded = codec.Decode(stored, data); !decoded) {
-      return std::move(decoded).error().Within(name());
-    }
-  }
-  juicefs::WriteTrailer(data, plain_.subspan(block.size, juicefs::TrailerBytes(block.size)));
   return {};
 }
 

@@ -90,7 +90,7 @@ Result<std::unique_ptr<WarmEngine>> WarmEngine::Create(const WarmParts& parts,
                                                        EngineOptions options,
                                                        std::uint32_t block_size,
                                                        const MakeStore& make_store) {
-  const auto per_worker = FetchWorker::BufferBytes(parts.codec, block_size);
+  const auto per_worker = BlockBuffer::BytesNeeded(parts.codec, block_size);
   const auto fitting = options.memory_bytes / per_worker;
   if (fitting < 2) {
     return Fail(ErrorCode::kInvalidArgument,

@@ -1,0 +1,67 @@
+// The command line of the one-shot commands, as values. Names and meanings are the JuiceFS client's
+// where it has the option.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/warm/warm_engine.h"
+#include "common/base/result.h"
+
+namespace prewarm::agent {
+
+// Which volume, from where, into which cache. With --mount everything but --meta and the paths comes
+// from the live mount.
+struct VolumeOptions {
+  std::string meta;
+  std::string mount;
+  std::vector<std::string> cache_dirs;
+  std::string storage;  // overrides the volume's setting, as for `juicefs mount`
+  std::string bucket;
+  std::string subdir;
+  std::uint64_t cache_size = 100ULL << 30;
+  double free_space_ratio = 0.1;
+  mode_t cache_mode = 0600;
+  std::vector<std::string> paths;  // empty: the whole volume
+};
+
+enum class Output : std::uint8_t { kText, kJson };
+
+struct WarmOptions {
+  VolumeOptions volume;
+  EngineOptions engine;
+  bool honour_volume_limit = true;  // no --download-limit given: use the volume's, if it has one
+  bool dry_run = false;
+  Output output = Output::kText;
+};
+
+struct VerifyOptions {
+  VolumeOptions volume;
+  EngineOptions engine;
+  bool against_store = false;
+  Output output = Output::kText;
+};
+
+struct ProbeOptions {
+  std::vector<std::string> cache_dirs;
+  std::string mount;
+  Output output = Output::kText;
+};
+
+// What to run; exactly one is set, or none where --help or --version was answered.
+struct CommandLine {
+  std::optional<WarmOptions> warm;
+  std::optional<VerifyOptions> verify;
+  std::optional<ProbeOptions> probe;
+  std::string answer;  // text for stdout: help or version
+};
+
+// kInvalidArgument with all problems, one a line; an unknown option or command comes with the
+// nearest known one.
+Result<CommandLine> ParseCommandLine(int argc, const char* const* argv);
+
+}  // namespace prewarm::agent

@@ -1,0 +1,100 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "agent/commands/options.h"
+#include "agent/commands/progress_line.h"
+
+namespace prewarm::agent {
+namespace {
+
+using testing::HasSubstr;
+
+Result<CommandLine> Parse(std::vector<const char*> words) {
+  words.insert(words.begin(), "prewarm-agent");
+  return ParseCommandLine(static_cast<int>(words.size()), words.data());
+}
+
+std::string ErrorOf(std::vector<const char*> words) {
+  const auto line = Parse(std::move(words));
+  if (line) return "no error";
+  EXPECT_EQ(line.error().code, ErrorCode::kInvalidArgument);
+  return line.error().message;
+}
+
+TEST(CommandLine, TakesJuiceFsUnits) {
+  const auto line = Parse({"warm", "--meta", "redis://h/1", "--cache-dir", "/a:/b/", "--cache-size",
+                           "1024", "--download-limit", "800", "--cache-mode", "0644", "m/x", "m/y"});
+  ASSERT_TRUE(line) << line.error().message;
+  const auto& volume = line->warm->volume;
+  EXPECT_EQ(volume.cache_dirs, (std::vector<std::string>{"/a", "/b"}));
+  EXPECT_EQ(volume.cache_size, 1ULL << 30);
+  EXPECT_EQ(volume.cache_mode, 0644U);
+  EXPECT_EQ(volume.paths, (std::vector<std::string>{"m/x", "m/y"}));
+  EXPECT_EQ(line->warm->engine.fetch.bytes_per_second, 100'000'000U);
+  EXPECT_FALSE(line->warm->honour_volume_limit);
+}
+
+TEST(CommandLine, SaysWhatIsMissing) {
+  const auto text = ErrorOf({"warm"});
+  EXPECT_THAT(text, HasSubstr("--meta is missing"));
+  EXPECT_THAT(text, HasSubstr("--cache-dir is missing"));
+}
+
+TEST(CommandLine, CollectsAllProblems) {
+  const auto text = ErrorOf({"warm", "--meta", "redis://h/1", "--cache-dir", "/a", "--cache-size",
+                             "0", "--buffer-size", "12parsec", "--max-downloads", "-3"});
+  EXPECT_THAT(text, HasSubstr("--cache-size"));
+  EXPECT_THAT(text, HasSubstr("12parsec"));
+  EXPECT_THAT(text, HasSubstr("--max-downloads"));
+}
+
+TEST(CommandLine, SuggestsTheNearestWord) {
+  EXPECT_THAT(ErrorOf({"warm", "--cache-dirr", "/a"}), HasSubstr("did you mean --cache-dir?"));
+  EXPECT_THAT(ErrorOf({"wram"}), HasSubstr("did you mean warm?"));
+  EXPECT_THAT(ErrorOf({"verify", "--against-stor"}), HasSubstr("did you mean --against-store?"));
+}
+
+TEST(CommandLine, RefusesMemoryAsCacheDirectory) {
+  EXPECT_THAT(ErrorOf({"warm", "--meta", "redis://h/1", "--cache-dir", "memory"}),
+              HasSubstr("memory"));
+}
+
+TEST(CommandLine, LetsAMountStandForTheRest) {
+  const auto line = Parse({"warm", "--mount", "/mnt/jfs", "models"});
+  ASSERT_TRUE(line) << line.error().message;
+  EXPECT_EQ(line->warm->volume.mount, "/mnt/jfs");
+  EXPECT_THAT(ErrorOf({"warm", "--mount", "/mnt/jfs", "--cache-dir", "/a"}),
+              HasSubstr("--cache-dir"));
+}
+
+TEST(CommandLine, AnswersHelpAndVersion) {
+  EXPECT_THAT(Parse({"--help"})->answer, HasSubstr("warm"));
+  EXPECT_THAT(Parse({"warm", "--help"})->answer, HasSubstr("--dry-run"));
+  EXPECT_THAT(Parse({"--version"})->answer, HasSubstr("prewarm-agent "));
+}
+
+TEST(ProgressLine, FitsTheTerminalAndShowsAllNumbers) {
+  const ProgressState state{1ULL << 30, 2ULL << 30, 3, 512.0 * (1 << 20)};
+  const auto wide = FormatProgress(state, 120);
+  for (const char* part : {"50 %", "1.00 GiB of 2.00 GiB", "512 MiB/s", "ETA 2.0 s", "3 blocks"}) {
+    EXPECT_THAT(wide, HasSubstr(part));
+  }
+  EXPECT_LE(wide.size(), 120U);
+  EXPECT_LE(FormatProgress(state, 40).size(), 40U);
+}
+
+TEST(RateMeter, FollowsTheRate) {
+  RateMeter meter;
+  SteadyTime now{std::chrono::seconds(1)};
+  double rate = meter.Update(0, now);
+  for (int i = 1; i <= 100; ++i) {
+    now += std::chrono::milliseconds(100);
+    rate = meter.Update(static_cast<std::uint64_t>(i) * 10'000'000, now);
+  }
+  EXPECT_NEAR(rate, 100e6, 1e6);
+}
+
+}  // namespace
+}  // namespace prewarm::agent
