@@ -40,11 +40,12 @@ BlockReport JudgeShape(const struct stat& file, juicefs::BlockId block) {
   if (!S_ISREG(file.st_mode)) {
     return Report(block, BlockFinding::kNotAFile, 0, "not a regular file");
   }
-  if (file.st_nlink == 0) return Report(block, BlockFinding::kAbsent);  // evicted since it was opened
+  if (file.st_nlink == 0)
+    return Report(block, BlockFinding::kAbsent);  // evicted since it was opened
   if (file.st_nlink != 1) {
-    return Report(block, BlockFinding::kLinkCount, file.st_nlink,
-                  fmt::format("link count {}: not uploaded yet, belongs to the client",
-                              file.st_nlink));
+    return Report(
+        block, BlockFinding::kLinkCount, file.st_nlink,
+        fmt::format("link count {}: not uploaded yet, belongs to the client", file.st_nlink));
   }
   const auto size = static_cast<std::uint64_t>(file.st_size);
   if (size == whole) return Report(block, BlockFinding::kWhole);
@@ -74,20 +75,20 @@ int ReadFully(int fd, std::span<std::byte> into) {
 bool OneByteDiffers(const TrailerMismatch& mismatch) {
   const std::uint32_t difference = mismatch.computed ^ mismatch.stored;
   constexpr std::array<std::uint32_t, 4> kBytes = {0xff, 0xff00, 0xff0000, 0xff000000};
-  return std::ranges::any_of(kBytes,
-                             [&](std::uint32_t byte) { return (difference & ~byte) == 0; });
+  return std::ranges::any_of(kBytes, [&](std::uint32_t byte) { return (difference & ~byte) == 0; });
 }
 
 BlockReport JudgeMismatches(juicefs::BlockId block, const std::vector<TrailerMismatch>& mismatches,
                             std::optional<bool> equals_store) {
-  const bool trailer = equals_store.has_value() ? *equals_store
-                                                : std::ranges::all_of(mismatches, OneByteDiffers);
+  const bool trailer =
+      equals_store.has_value() ? *equals_store : std::ranges::all_of(mismatches, OneByteDiffers);
   const TrailerMismatch& first = mismatches.front();
-  return Report(block, trailer ? BlockFinding::kTrailerDamaged : BlockFinding::kDataDamaged,
-                mismatches.size(),
-                fmt::format("{} of {} pieces of 32 KiB disagree with their checksum, the first at byte {}",
-                            mismatches.size(), juicefs::TrailerBytes(block.size) / 4,
-                            first.piece * juicefs::kTrailerPieceBytes));
+  return Report(
+      block, trailer ? BlockFinding::kTrailerDamaged : BlockFinding::kDataDamaged,
+      mismatches.size(),
+      fmt::format("{} of {} pieces of 32 KiB disagree with their checksum, the first at byte {}",
+                  mismatches.size(), juicefs::TrailerBytes(block.size) / 4,
+                  first.piece * juicefs::kTrailerPieceBytes));
 }
 
 BlockReport JudgeBytes(BlockReport report, std::span<const std::byte> data,
@@ -137,7 +138,8 @@ BlockReport InspectBlockFile(int fd, juicefs::BlockId block, std::vector<std::by
       return Report(block, BlockFinding::kReadError, 0, ErrnoError(error, "read").message);
     }
     const std::span<const std::byte> bytes(buffer.data(), size);
-    report = JudgeBytes(std::move(report), bytes.first(block.size), bytes.subspan(block.size), store);
+    report =
+        JudgeBytes(std::move(report), bytes.first(block.size), bytes.subspan(block.size), store);
   }
   report.note = NoteOn(file);
   return report;

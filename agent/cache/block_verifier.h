@@ -3,11 +3,11 @@
 //
 // Data or trailer? A piece that disagrees with its CRC proves that one of the two is damaged, not
 // which. The difference `computed ^ stored` tells. CRC-32C finds every damage of up to 3 bits in
-// 32 KiB, so damaged data changes the whole 32-bit sum: that the change stays inside one of the four
-// trailer bytes has a probability below 4 * 255 / 2^32 < 2^-22 for any other damage. A trailer byte
-// that rotted changes exactly one byte. So a difference confined to one byte in every bad piece is
-// reported as trailer damage, anything else as data damage. With the store's bytes at hand no guess
-// is needed: data that equals them makes it the trailer.
+// 32 KiB, so damaged data changes the whole 32-bit sum: that the change stays inside one of the
+// four trailer bytes has a probability below 4 * 255 / 2^32 < 2^-22 for any other damage. A trailer
+// byte that rotted changes exactly one byte. So a difference confined to one byte in every bad
+// piece is reported as trailer damage, anything else as data damage. With the store's bytes at hand
+// no guess is needed: data that equals them makes it the trailer.
 #pragma once
 
 #include <cstddef>
@@ -58,8 +58,8 @@ using StoreBytes = std::optional<std::span<const std::byte>>;
 BlockReport InspectBlockFile(int fd, juicefs::BlockId block, std::vector<std::byte>& buffer,
                              StoreBytes store = std::nullopt);
 
-// Looks the block up in the cache and inspects it. Blocks: call it from a disk pool, with a buffer of
-// the calling thread's own.
+// Looks the block up in the cache and inspects it. Blocks: call it from a disk pool, with a buffer
+// of the calling thread's own.
 BlockReport VerifyBlock(BlockCache& cache, juicefs::BlockId block, std::vector<std::byte>& buffer,
                         StoreBytes store = std::nullopt);
 BlockReport VerifyBlock(BlockCache& cache, juicefs::BlockId block, StoreBytes store = std::nullopt);

@@ -15,7 +15,9 @@ namespace {
 constexpr std::uint64_t kUnlimited = std::numeric_limits<std::uint64_t>::max();
 constexpr auto kCountStaysFresh = std::chrono::seconds(10);
 
-std::uint64_t Beyond(std::uint64_t have, std::uint64_t keep) { return have > keep ? have - keep : 0; }
+std::uint64_t Beyond(std::uint64_t have, std::uint64_t keep) {
+  return have > keep ? have - keep : 0;
+}
 
 std::uint64_t PartOf(std::uint64_t total, double ratio) {
   return static_cast<std::uint64_t>(static_cast<double>(total) * ratio);
@@ -36,8 +38,9 @@ Result<FileSystemRoom::Figures> FileSystemRoom::LookWith(const Reserved& reserve
   figures.available_bytes = Beyond(figures.free_bytes, figures.floor_bytes + reserved.bytes);
   // Some file systems make inodes as they need them and report none at all.
   figures.available_inodes =
-      disk.f_files == 0 ? kUnlimited
-                        : Beyond(disk.f_favail, PartOf(disk.f_files, floor_ratio_) + reserved.files);
+      disk.f_files == 0
+          ? kUnlimited
+          : Beyond(disk.f_favail, PartOf(disk.f_files, floor_ratio_) + reserved.files);
   return figures;
 }
 
@@ -50,7 +53,8 @@ Status FileSystemRoom::Take(std::uint64_t bytes) {
   return reserved_.With([&](Reserved& reserved) -> Status {
     TRY(const Figures figures, LookWith(reserved));
     if (figures.available_inodes == 0) {
-      return Fail(ErrorCode::kNoSpace, path_ + ": no inodes left above the floor", Reason::kNoInodes);
+      return Fail(ErrorCode::kNoSpace, path_ + ": no inodes left above the floor",
+                  Reason::kNoInodes);
     }
     if (figures.available_bytes < bytes) {
       return Fail(ErrorCode::kNoSpace,
@@ -107,10 +111,10 @@ Status CapacityShare::Take(std::uint64_t bytes) {
     TRY_STATUS(Recount());
     if (TryTake(bytes)) return {};
   }
-  return Fail(ErrorCode::kNoSpace,
-              fmt::format("{}: its share of the cache size, {}, is used up", path_,
-                          FormatBytes(capacity_)),
-              Reason::kNoSpace);
+  return Fail(
+      ErrorCode::kNoSpace,
+      fmt::format("{}: its share of the cache size, {}, is used up", path_, FormatBytes(capacity_)),
+      Reason::kNoSpace);
 }
 
 void CapacityShare::GiveBack(std::uint64_t bytes) {
@@ -129,9 +133,8 @@ ReservedRoom::ReservedRoom(std::shared_ptr<FileSystemRoom> file_system,
                            std::shared_ptr<CapacityShare> share, Need need)
     : file_system_(std::move(file_system)), share_(std::move(share)), need_(need) {}
 
-Result<std::unique_ptr<ReservedRoom>> ReservedRoom::Take(std::shared_ptr<FileSystemRoom> file_system,
-                                                         std::shared_ptr<CapacityShare> share,
-                                                         Need need) {
+Result<std::unique_ptr<ReservedRoom>> ReservedRoom::Take(
+    std::shared_ptr<FileSystemRoom> file_system, std::shared_ptr<CapacityShare> share, Need need) {
   TRY_STATUS(share->Take(need.counted_bytes));
   if (auto taken = file_system->Take(need.file_bytes); !taken) {
     share->GiveBack(need.counted_bytes);

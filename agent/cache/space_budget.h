@@ -1,5 +1,6 @@
-// Who may write how much. A file system keeps a floor of free bytes and inodes, because below its own
-// floor the client throws blocks away, ours and others'; and a directory keeps within its share of
+// Who may write how much. A file system keeps a floor of free bytes and inodes, because below its
+// own floor the client throws blocks away, ours and others'; and a directory keeps within its share
+// of
 // --cache-size, because above it the client evicts. Both are asked before a block is fetched.
 #pragma once
 
@@ -95,7 +96,8 @@ class ReservedRoom {
     std::uint64_t counted_bytes = 0;  // of the share
   };
   static Result<std::unique_ptr<ReservedRoom>> Take(std::shared_ptr<FileSystemRoom> file_system,
-                                                    std::shared_ptr<CapacityShare> share, Need need);
+                                                    std::shared_ptr<CapacityShare> share,
+                                                    Need need);
   ~ReservedRoom();
   ReservedRoom(const ReservedRoom&) = delete;
   ReservedRoom& operator=(const ReservedRoom&) = delete;
