@@ -1,0 +1,173 @@
+#include "common/net/stream.h"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <sys/socket.h>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/connect.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/ssl.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/ssl.hpp>
+#include <utility>
+
+namespace prewarm::net {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+using boost::system::error_code;
+
+// An operation that failed, as the caller's Error; `peer` is "host:port".
+Error StreamError(const error_code& error, const std::string& what, const std::string& peer) {
+  const std::string message = what + " " + peer + ": ";
+  if (error == asio::error::operation_aborted) {
+    return Fail(ErrorCode::kCancelled, message + "stopped", Reason::kCancelled);
+  }
+  if (error == beast::error::timeout) {
+    return Fail(ErrorCode::kTimeout, message + "no answer in time", Reason::kTimeout);
+  }
+  if (error == asio::error::eof || error == asio::ssl::error::stream_truncated) {
+    return Fail(ErrorCode::kUnavailable, message + "closed by the other side", Reason::kConnection);
+  }
+  return Fail(ErrorCode::kUnavailable, message + error.message(), Reason::kConnection);
+}
+
+bool NothingToRead(int socket) {
+  char byte = 0;
+  return ::recv(socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+         (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+// The transports differ only in what a read or write goes through and in what times them.
+template <class Transport>
+class BasicStream final : public Stream {
+ public:
+  BasicStream(Transport transport, std::string peer)
+      : transport_(std::move(transport)), peer_(std::move(peer)) {}
+
+  Task<Result<std::size_t>> ReadSome(std::span<std::byte> into, Duration limit) override {
+    beast::get_lowest_layer(transport_).expires_after(limit);
+    const auto [error, size] =
+        co_await transport_.async_read_some(asio::buffer(into.data(), into.size()), kAsTuple);
+    if (error) co_return StreamError(error, "reading from", peer_);
+    co_return size;
+  }
+
+  Task<Status> Write(std::span<const std::byte> bytes, Duration limit) override {
+    beast::get_lowest_layer(transport_).expires_after(limit);
+    const auto [error, size] =
+        co_await asio::async_write(transport_, asio::buffer(bytes.data(), bytes.size()), kAsTuple);
+    if (error) co_return StreamError(error, "writing to", peer_);
+    co_return Status();
+  }
+
+  void Close() override { beast::get_lowest_layer(transport_).close(); }
+
+  [[nodiscard]] bool IdleAndOpen() override {
+    auto& socket = beast::get_lowest_layer(transport_).socket();
+    return socket.is_open() && NothingToRead(socket.native_handle());
+  }
+
+  Transport& transport() { return transport_; }
+
+ private:
+  Transport transport_;
+  std::string peer_;
+};
+
+using UnixTransport = beast::basic_stream<asio::local::stream_protocol>;
+using TlsTransport = beast::ssl_stream<beast::tcp_stream>;
+
+std::string OpenSslReason() {
+  const auto code = ERR_get_error();
+  const char* text = code == 0 ? nullptr : ERR_reason_error_string(code);
+  return text == nullptr ? "cannot be used" : text;
+}
+
+Error BadTlsFile(const std::string& file, const error_code& error) {
+  return Fail(ErrorCode::kInvalidConfig, file + ": " + error.message());
+}
+
+Task<Result<std::unique_ptr<Stream>>> ShakeHands(beast::tcp_stream tcp, Endpoint endpoint,
+                                                 std::string peer, Duration limit) {
+  // The stream keeps the context alive through OpenSSL's own reference count.
+  TlsTransport tls(std::move(tcp), *endpoint.tls);
+  const auto& name = endpoint.tls_server_name.empty() ? endpoint.host : endpoint.tls_server_name;
+  error_code not_an_address;
+  asio::ip::make_address(name, not_an_address);
+  if (not_an_address && SSL_set_tlsext_host_name(tls.native_handle(), name.c_str()) != 1) {
+    co_return Fail(ErrorCode::kInternal, "TLS server name " + name + ": " + OpenSslReason());
+  }
+  tls.set_verify_callback(asio::ssl::host_name_verification(name));
+  beast::get_lowest_layer(tls).expires_after(limit);
+  const auto [error] = co_await tls.async_handshake(asio::ssl::stream_base::client, kAsTuple);
+  if (error) {
+    const long verdict = SSL_get_verify_result(tls.native_handle());
+    if (error.category() == asio::error::get_ssl_category()) {
+      const std::string why =
+          verdict == X509_V_OK ? error.message() : X509_verify_cert_error_string(verdict);
+      co_return Fail(ErrorCode::kPermission, "TLS with " + peer + ": " + why, Reason::kConnection);
+    }
+    co_return StreamError(error, "TLS with", peer);
+  }
+  co_return std::make_unique<BasicStream<TlsTransport>>(std::move(tls), std::move(peer));
+}
+
+}  // namespace
+
+Result<std::shared_ptr<asio::ssl::context>> MakeTlsContext(const TlsOptions& options) {
+  auto context = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_client);
+  SSL_CTX_set_min_proto_version(context->native_handle(), TLS1_2_VERSION);
+  error_code error;
+  if (options.ca_file.empty()) {
+    context->set_default_verify_paths(error);
+    if (error) return BadTlsFile("the system's certificate store", error);
+  } else {
+    context->load_verify_file(options.ca_file, error);
+    if (error) return BadTlsFile(options.ca_file, error);
+  }
+  if (!options.certificate_file.empty()) {
+    context->use_certificate_chain_file(options.certificate_file, error);
+    if (error) return BadTlsFile(options.certificate_file, error);
+    const auto& key = options.key_file.empty() ? options.certificate_file : options.key_file;
+    context->use_private_key_file(key, asio::ssl::context::pem, error);
+    if (error) return BadTlsFile(key, error);
+  }
+  context->set_verify_mode(options.verify ? asio::ssl::verify_peer : asio::ssl::verify_none);
+  return context;
+}
+
+Task<Result<std::unique_ptr<Stream>>> Connect(Endpoint endpoint, Duration limit) {
+  const std::string peer = endpoint.host + ":" + std::to_string(endpoint.port);
+  const auto executor = co_await asio::this_coro::executor;
+  asio::ip::tcp::resolver resolver(executor);
+  const auto [unresolved, addresses] =
+      co_await resolver.async_resolve(endpoint.host, std::to_string(endpoint.port), kAsTuple);
+  if (unresolved) co_return StreamError(unresolved, "looking up", peer);
+
+  beast::tcp_stream tcp(executor);
+  tcp.expires_after(limit);
+  const auto [refused, address] = co_await tcp.async_connect(addresses, kAsTuple);
+  if (refused) co_return StreamError(refused, "connecting to", peer);
+  error_code ignored;
+  tcp.socket().set_option(asio::ip::tcp::no_delay(true), ignored);
+  if (endpoint.tls == nullptr) {
+    co_return std::make_unique<BasicStream<beast::tcp_stream>>(std::move(tcp), peer);
+  }
+  co_return co_await ShakeHands(std::move(tcp), std::move(endpoint), peer, limit);
+}
+
+Task<Result<std::unique_ptr<Stream>>> ConnectUnix(std::string path, Duration limit) {
+  UnixTransport transport(co_await asio::this_coro::executor);
+  transport.expires_after(limit);
+  const auto [error] =
+      co_await transport.async_connect(asio::local::stream_protocol::endpoint(path), kAsTuple);
+  if (error) co_return StreamError(error, "connecting to", path);
+  co_return std::make_unique<BasicStream<UnixTransport>>(std::move(transport), std::move(path));
+}
+
+}  // namespace prewarm::net
