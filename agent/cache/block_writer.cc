@@ -39,7 +39,11 @@ Result<std::unique_ptr<BlockWriter>> BlockWriter::Open(int volume, std::string p
 }
 
 Error BlockWriter::Failed(int error_number, const char* call) const {
-  if (error_number == ENOENT) return DirectoryGone(path_, "was removed");
+  // A removed directory says ENOENT on some file systems, EPERM on others.
+  struct stat volume{};
+  if (::fstat(volume_, &volume) == 0 && volume.st_nlink == 0) {
+    return DirectoryGone(path_, "was removed");
+  }
   return DiskError(error_number, path_ + ": " + call, volume_);
 }
 
