@@ -64,16 +64,19 @@ struct Envelope {
   [[nodiscard]] std::size_t PlainBytes() const { return sealed.size() - kAeadTagBytes; }
 };
 
-Result<Envelope> ParseEnvelope(std::span<std::byte> object) {
-  if (object.size() < kEnvelopeHeaderBytes) return Undecryptable("is cut short");
+// `wrapped_key_bytes` is what the volume's private key wraps into: an envelope that says otherwise
+// is damaged or belongs to another key.
+Result<Envelope> ParseEnvelope(std::span<std::byte> object, std::size_t wrapped_key_bytes) {
+  if (object.size() < kEnvelopeHeaderBytes + wrapped_key_bytes + kAeadNonceBytes + kAeadTagBytes) {
+    return Undecryptable("is cut short");
+  }
   const std::size_t key_bytes =
       std::to_integer<std::size_t>(object[0]) << 8 | std::to_integer<std::size_t>(object[1]);
   const auto nonce_bytes = std::to_integer<std::size_t>(object[2]);
-  if (nonce_bytes != kAeadNonceBytes) return Undecryptable("has a damaged header");
-  std::span<std::byte> rest = object.subspan(kEnvelopeHeaderBytes);
-  if (rest.size() < key_bytes + kAeadNonceBytes + kAeadTagBytes) {
-    return Undecryptable("is cut short or has a damaged header");
+  if (key_bytes != wrapped_key_bytes || nonce_bytes != kAeadNonceBytes) {
+    return Undecryptable("has a damaged header, or one for another private key");
   }
+  const std::span<std::byte> rest = object.subspan(kEnvelopeHeaderBytes);
   return Envelope{rest.first(key_bytes), rest.subspan(key_bytes, kAeadNonceBytes),
                   rest.subspan(key_bytes + kAeadNonceBytes)};
 }
@@ -143,7 +146,7 @@ Status BlockCodec::Decode(std::span<std::byte> object, std::span<std::byte> plai
       return {};
     }
     // Decrypts straight into the block, which saves copying it.
-    TRY(const Envelope envelope, ParseEnvelope(object));
+    TRY(const Envelope envelope, ParseEnvelope(object, keys_->private_key.WrappedBytes()));
     TRY_STATUS(ExactLength(envelope.PlainBytes(), plain.size()));
     return keys_->Open(envelope, plain);
   }
@@ -157,7 +160,7 @@ Status BlockCodec::Decode(std::span<std::byte> object, std::span<std::byte> plai
 
 Result<std::span<std::byte>> BlockCodec::Decrypt(std::span<std::byte> object) const {
   if (keys_ == nullptr) return object;
-  TRY(const Envelope envelope, ParseEnvelope(object));
+  TRY(const Envelope envelope, ParseEnvelope(object, keys_->private_key.WrappedBytes()));
   const std::span<std::byte> plain = envelope.sealed.first(envelope.PlainBytes());
   TRY_STATUS(keys_->Open(envelope, plain));
   return plain;
