@@ -98,11 +98,13 @@ Result<std::chrono::nanoseconds> ParseDuration(std::string_view text) {
   const bool negative = !rest.empty() && rest.front() == '-';
   if (negative) rest.remove_prefix(1);
   double total = 0;
+  bool alone = true;  // "1h30" could mean two things: only a number by itself may go without a unit
   do {
     TRY(auto number, LeadingNumber(rest, text, kExpected));
     rest = number.rest;
     const std::string_view unit = rest.substr(0, rest.find_first_of("0123456789."));
-    double scale = unit.empty() && rest.empty() ? 1e9 : 0;
+    double scale = alone && rest.empty() ? 1e9 : 0;
+    alone = false;
     for (const auto& [name, nanoseconds] : kUnits) {
       if (unit == name) scale = nanoseconds;
     }
@@ -124,7 +126,8 @@ std::string FormatBytes(std::uint64_t bytes) {
   constexpr std::array<const char*, 7> kNames{"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
   double value = static_cast<double>(bytes);
   std::size_t unit = 0;
-  while (value >= 1024 && unit + 1 < kNames.size()) {
+  // From 1023.5 on, because that would print as 1024 of the smaller unit.
+  while (value >= 1023.5 && unit + 1 < kNames.size()) {
     value /= 1024;
     ++unit;
   }
@@ -138,18 +141,15 @@ std::string FormatDuration(std::chrono::nanoseconds value) {
   std::array<char, 48> text{};
   const double seconds = std::chrono::duration<double>(value).count();
   if (seconds < 0) return "-" + FormatDuration(-value);
-  if (seconds < 1) {
+  // The borders lie where the smaller unit would round up to a whole larger one.
+  if (seconds < 0.9995) {
     std::snprintf(text.data(), text.size(), "%.0f ms", seconds * 1e3);
-  } else if (seconds < 60) {
+  } else if (seconds < 59.95) {
     std::snprintf(text.data(), text.size(), "%.1f s", seconds);
+  } else if (const long long whole = std::llround(seconds); whole < 3600) {
+    std::snprintf(text.data(), text.size(), "%lld min %02lld s", whole / 60, whole % 60);
   } else {
-    const auto minutes = static_cast<long long>(seconds / 60);
-    if (minutes < 60) {
-      std::snprintf(text.data(), text.size(), "%lld min %02d s", minutes,
-                    static_cast<int>(seconds - 60.0 * static_cast<double>(minutes)));
-    } else {
-      std::snprintf(text.data(), text.size(), "%lld h %02lld min", minutes / 60, minutes % 60);
-    }
+    std::snprintf(text.data(), text.size(), "%lld h %02lld min", whole / 3600, whole / 60 % 60);
   }
   return text.data();
 }

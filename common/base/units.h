@@ -21,11 +21,11 @@ constexpr std::uint64_t operator""_GiB(unsigned long long n) { return n << 30; }
 Result<std::uint64_t> ParseSize(std::string_view text, std::uint64_t bare_unit = 1);
 // Bits per second as text ("200", "1.5G") to bytes per second; 0 means unlimited.
 Result<std::uint64_t> ParseLinkRate(std::string_view text);
-// "30s", "1h30m", "500ms", "2d"; a bare number counts in seconds. May be negative ("-1").
+// "30s", "1h30m", "500ms", "2d"; a number alone counts in seconds. May be negative ("-1").
 Result<std::chrono::nanoseconds> ParseDuration(std::string_view text);
 
 std::string FormatBytes(std::uint64_t bytes);                // "1.50 GiB"
-std::string FormatDuration(std::chrono::nanoseconds value);  // "1 h 2 min", "3.2 s", "15 ms"
+std::string FormatDuration(std::chrono::nanoseconds value);  // "1 h 02 min", "3.2 s", "15 ms"
 std::string FormatCount(std::uint64_t count);                // "12,345"
 std::string FormatClockTime(std::chrono::system_clock::time_point when);  // "14:32:05", local time
 
