@@ -5,7 +5,6 @@
 #include <boost/json.hpp>
 #include <cstdint>
 #include <limits>
-#include <optional>
 #include <utility>
 
 #include "common/juicefs/cache_layout.h"

@@ -5,7 +5,6 @@
 #include <openssl/err.h>
 
 #include <atomic>
-#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
