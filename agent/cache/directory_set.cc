@@ -1,10 +1,11 @@
 #include "agent/cache/directory_set.h"
 
-#include <glob.h>
-#include <sys/stat.h>
+#include <fnmatch.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <set>
+#include <system_error>
 #include <utility>
 
 #include "common/juicefs/cache_layout.h"
@@ -12,25 +13,31 @@
 namespace prewarm::agent {
 namespace {
 
-bool IsDirectory(const std::string& path) {
-  struct stat status{};
-  return ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
-}
-
-// The client's `*` matches names that begin with a dot, but never "." and "..".
+// The client's `*` matches names that begin with a dot as well, which glob(3) cannot do inside a
+// path.
 std::vector<std::string> MatchingDirectories(const std::string& pattern) {
-  glob_t matches{};
-  std::vector<std::string> found;
-  if (::glob(pattern.c_str(), GLOB_PERIOD | GLOB_NOSORT, nullptr, &matches) == 0) {
-    for (std::size_t i = 0; i < matches.gl_pathc; ++i) {
-      const std::string path(matches.gl_pathv[i]);
-      const bool dots =
-          path.find("/./") != std::string::npos || path.find("/../") != std::string::npos;
-      if (!dots && IsDirectory(path)) found.push_back(path);
+  namespace fs = std::filesystem;
+  std::vector<fs::path> matches = {"/"};
+  for (const fs::path& part : fs::path(pattern).relative_path()) {
+    std::vector<fs::path> deeper;
+    for (const fs::path& match : matches) {
+      std::error_code error;
+      if (!juicefs::HasWildcard(part.string())) {
+        if (fs::is_directory(match / part, error)) deeper.push_back(match / part);
+        continue;
+      }
+      fs::directory_iterator entry(match, error);
+      for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
+        const std::string name = entry->path().filename().string();
+        std::error_code gone;
+        if (::fnmatch(part.c_str(), name.c_str(), 0) == 0 && entry->is_directory(gone)) {
+          deeper.push_back(entry->path());
+        }
+      }
     }
+    matches = std::move(deeper);
   }
-  ::globfree(&matches);
-  return found;
+  return {matches.begin(), matches.end()};
 }
 
 Result<std::string> RingId(CacheDirectory& directory, bool create) {

@@ -1,7 +1,14 @@
 // Publishes blocks of known bytes as fast as it can until it is killed. Usage:
-//   publish_loop <dir> <progress file> <seed> [blocks] [--no-tmpfile] [--each]
+//   publish_loop <dir> <progress file> <seed> [blocks] [--no-tmpfile] [--each] [--no-direct]
+//   [--lying-sync]
 // Stops by itself after `blocks` blocks per thread (0: only opens the cache, which cleans up).
 // --no-tmpfile: as on a file system without O_TMPFILE. --each: fdatasync per block, not syncfs.
+// --no-direct: through the page cache, as on a file system without direct I/O.
+// --lying-sync: syncs (and fadvise, which starts writing) say yes and do nothing; the control that
+// shows what a power cut then does.
+#include <fcntl.h>
+
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <random>
@@ -67,6 +74,10 @@ int Main(const std::vector<std::string>& arguments) {
   for (std::size_t i = 3; i < arguments.size(); ++i) {
     if (arguments[i] == "--no-tmpfile") {
       if (!rig::FailFromNowOn({rig::NoNamelessFiles(EOPNOTSUPP)})) return 1;
+    } else if (arguments[i] == "--no-direct") {
+      if (!rig::FailFromNowOn({{SYS_openat, EINVAL, 2, O_DIRECT}})) return 1;
+    } else if (arguments[i] == "--lying-sync") {
+      if (!rig::FailFromNowOn({{SYS_syncfs, 0}, {SYS_fdatasync, 0}, {SYS_fadvise64, 0}})) return 1;
     } else if (arguments[i] == "--each") {
       options.batch_sync = false;
     } else {
@@ -93,7 +104,8 @@ int Main(const std::vector<std::string>& arguments) {
 int main(int argc, char** argv) {
   if (argc < 4) {
     std::fprintf(stderr,
-                 "usage: publish_loop <dir> <progress> <seed> [blocks] [--no-tmpfile] [--each]\n");
+                 "usage: publish_loop <dir> <progress> <seed> [blocks] [--no-tmpfile] [--each] "
+                 "[--lying-sync]\n");
     return 2;
   }
   return prewarm::faults::Main(std::vector<std::string>(argv + 1, argv + argc));

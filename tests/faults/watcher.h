@@ -40,6 +40,7 @@ class Watcher {
            walk.increment(error)) {
         std::error_code gone;
         if (walk->is_directory(gone) || gone) continue;
+        if (!rig::ParseOracleName(walk->path().filename().string())) continue;
         const std::string wrong = rig::WrongWithBlock(walk->path(), expected_);
         if (!wrong.empty()) violations_.push_back(walk->path().string() + ": " + wrong);
         ++reads_;
