@@ -1,7 +1,6 @@
 // Makes the store of a volume from its settings and what the operator overrode.
 #pragma once
 
-#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <cstdint>
 #include <functional>
@@ -11,14 +10,13 @@
 #include <string_view>
 
 #include "agent/store/object_store.h"
+#include "agent/store/s3_location.h"
 #include "common/base/clock.h"
 #include "common/base/result.h"
 #include "common/base/secret.h"
 #include "common/juicefs/volume_settings.h"
 
 namespace prewarm::agent {
-
-using Environment = std::function<std::optional<std::string>(std::string_view name)>;
 
 struct StoreOptions {
   std::string storage;  // lower case: "s3", "minio", "file"
@@ -30,15 +28,14 @@ struct StoreOptions {
   Environment environment;
 };
 
-// The volume's own settings, with ACCESS_KEY, SECRET_KEY and SESSION_TOKEN of the environment before
-// them, as the JuiceFS client does it.
+// The volume's own settings, with ACCESS_KEY, SECRET_KEY and SESSION_TOKEN of the environment
+// before them, as the JuiceFS client does it.
 StoreOptions StoreOptionsFor(const juicefs::VolumeSettings& settings, Environment environment);
 
 // kInvalidArgument: a kind of store that is not supported (the message lists those that are), a
 // bucket text that cannot be understood, no credentials. kInvalidConfig: unusable TLS files.
-// `executor` is where the store lives; `pool` does its blocking calls.
+// The store lives on the executor that first calls it; `pool` does its blocking calls.
 Result<std::unique_ptr<ObjectStore>> MakeObjectStore(const StoreOptions& options,
-                                                     boost::asio::any_io_executor executor,
                                                      boost::asio::thread_pool& pool,
                                                      const Clock& clock);
 

@@ -64,8 +64,7 @@ std::span<std::byte> BlockBuffer::Data(juicefs::BlockId block) const {
 }
 
 std::span<std::byte> BlockBuffer::AddTrailer(juicefs::BlockId block) const {
-  juicefs::WriteTrailer(Data(block),
-                        image_.subspan(block.size, juicefs::TrailerBytes(block.size)));
+  juicefs::WriteTrailer(Data(block), image_.subspan(block.size, juicefs::TrailerBytes(block.size)));
   return image_.first(ImageBytes(block.size));
 }
 

@@ -26,8 +26,8 @@ class BlockBuffer {
   [[nodiscard]] std::span<std::byte> ObjectSpace(juicefs::BlockId block) const;
 
   // From the received object to the plain bytes: length, stored checksum, decryption,
-  // decompression. kCorrupt: wrong_length, checksum_mismatch, decryption, decompression; the message
-  // does not name the block.
+  // decompression. kCorrupt: wrong_length, checksum_mismatch, decryption, decompression; the
+  // message does not name the block.
   Status Unpack(juicefs::BlockId block, const ObjectBytes& object);
   // The plain bytes; valid after Unpack.
   [[nodiscard]] std::span<std::byte> Data(juicefs::BlockId block) const;

@@ -35,7 +35,7 @@ class WarmEngine::FetchThread {
   explicit FetchThread(std::size_t workers) : workers_(workers) {}
 
   Status OpenStore(const MakeStore& make_store) {
-    TRY(store_, make_store(thread_.executor()));
+    TRY(store_, make_store());
     return {};
   }
 

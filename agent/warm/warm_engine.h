@@ -38,8 +38,8 @@ struct EngineOutcome {
   bool stopped = false;              // by Stop()
 };
 
-using MakeStore =
-    std::function<Result<std::unique_ptr<ObjectStore>>(boost::asio::any_io_executor executor)>;
+// Makes a store for one fetch thread.
+using MakeStore = std::function<Result<std::unique_ptr<ObjectStore>>()>;
 
 class WarmEngine {
  public:

@@ -110,7 +110,7 @@ class Engine : public testing::Test {
   EngineOutcome Fetch(const BlockPlan& plan, EngineOptions options = {},
                       Duration stop_after = Duration::zero()) {
     options.fetch_threads = 2;
-    auto engine = WarmEngine::Create(*parts_, options, kBlock, [this](auto) {
+    auto engine = WarmEngine::Create(*parts_, options, kBlock, [this] {
       return Result<std::unique_ptr<ObjectStore>>(std::make_unique<ScriptedStore>(script_));
     });
     if (!engine) throw std::runtime_error(engine.error().message);
@@ -285,7 +285,7 @@ TEST_F(Engine, StopsWithinASecondWhileRequestsHangAndLeavesNoOddFile) {
 TEST_F(Engine, SaysWhenTheMemoryBudgetIsTooSmall) {
   EngineOptions options;
   options.memory_bytes = kBlock;
-  const auto engine = WarmEngine::Create(*parts_, options, kBlock, [](auto) {
+  const auto engine = WarmEngine::Create(*parts_, options, kBlock, [] {
     return Result<std::unique_ptr<ObjectStore>>(Fail(ErrorCode::kInternal, "not reached"));
   });
   ASSERT_FALSE(engine);

@@ -1,0 +1,98 @@
+#include "agent/store/store_factory.h"
+
+#include <fstream>
+#include <iterator>
+#include <utility>
+#include <vector>
+
+#include "agent/store/credentials.h"
+#include "agent/store/file_store.h"
+#include "agent/store/s3_store.h"
+#include "agent/store/sharded_store.h"
+
+namespace prewarm::agent {
+namespace {
+
+constexpr std::string_view kAnonymous = "anonymous";
+
+std::optional<std::string> ReadWholeFile(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return std::nullopt;
+  return std::string(std::istreambuf_iterator<char>(in), {});
+}
+
+// Nothing: the requests are not to be signed.
+Result<std::optional<S3Credentials>> CredentialsFor(const StoreOptions& options) {
+  if (options.access_key == kAnonymous) return std::optional<S3Credentials>();
+  if (!options.access_key.empty()) {
+    return std::optional(
+        S3Credentials{options.access_key, options.secret_key, options.session_token});
+  }
+  if (options.storage == "minio") {
+    const auto id = options.environment("MINIO_ACCESS_KEY");
+    const auto secret = options.environment("MINIO_SECRET_KEY");
+    if (id && secret) return std::optional(S3Credentials{*id, Secret(*secret), Secret()});
+  }
+  TRY(auto ambient, AmbientCredentials(options.environment, ReadWholeFile));
+  return std::optional(std::move(ambient));
+}
+
+Error Unsupported(const std::string& storage) {
+  std::string message = "storage \"" + storage + "\" is not supported; s3, minio and file are";
+  if (storage == "gs") {
+    message +=
+        ". A GCS bucket can be read through its S3 interface: --storage s3 --bucket "
+        "https://storage.googleapis.com/<bucket> with HMAC keys in ACCESS_KEY and SECRET_KEY";
+  } else {
+    message += ". Stores that speak S3 can be read with --storage s3 --bucket <endpoint>/<bucket>";
+  }
+  return Fail(ErrorCode::kInvalidArgument, message);
+}
+
+Result<std::unique_ptr<ObjectStore>> MakeOne(const StoreOptions& options, const std::string& bucket,
+                                             boost::asio::thread_pool& pool, const Clock& clock) {
+  if (options.storage == "file") {
+    return std::unique_ptr<ObjectStore>(std::make_unique<FileStore>(bucket, pool));
+  }
+  if (options.storage != "s3" && options.storage != "minio") return Unsupported(options.storage);
+  TRY(auto location, options.storage == "s3" ? ParseS3Bucket(bucket, options.environment)
+                                             : ParseMinioBucket(bucket, options.environment));
+  TRY(auto credentials, CredentialsFor(options));
+  return S3Store::Create(std::move(location), std::move(credentials), clock);
+}
+
+}  // namespace
+
+StoreOptions StoreOptionsFor(const juicefs::VolumeSettings& settings, Environment environment) {
+  StoreOptions options{settings.storage,      settings.bucket,        settings.access_key,
+                       settings.secret_key,   settings.session_token, settings.shards,
+                       std::move(environment)};
+  const auto id = options.environment("ACCESS_KEY");
+  const auto secret = options.environment("SECRET_KEY");
+  if (id) {
+    options.access_key = *id;
+    options.secret_key = Secret(secret.value_or(""));
+    options.session_token = Secret(options.environment("SESSION_TOKEN").value_or(""));
+  }
+  return options;
+}
+
+Result<std::unique_ptr<ObjectStore>> MakeObjectStore(const StoreOptions& options,
+                                                     boost::asio::thread_pool& pool,
+                                                     const Clock& clock) {
+  if (options.shards < 2) return MakeOne(options, options.bucket, pool, clock);
+  const auto at = options.bucket.find("%d");
+  if (at == std::string::npos) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "the bucket of a sharded volume must contain %d: " + options.bucket);
+  }
+  std::vector<std::unique_ptr<ObjectStore>> shards;
+  for (std::uint32_t i = 0; i < options.shards; ++i) {
+    std::string bucket = options.bucket;
+    TRY(auto shard, MakeOne(options, bucket.replace(at, 2, std::to_string(i)), pool, clock));
+    shards.push_back(std::move(shard));
+  }
+  return std::unique_ptr<ObjectStore>(std::make_unique<ShardedStore>(std::move(shards)));
+}
+
+}  // namespace prewarm::agent
