@@ -1,0 +1,176 @@
+#include "agent/store/s3_location.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "agent/store/credentials.h"
+
+namespace prewarm::agent {
+namespace {
+
+using testing::HasSubstr;
+
+using Variables = std::map<std::string, std::string, std::less<>>;
+
+Environment With(Variables variables) {
+  return [variables = std::move(variables)](std::string_view name) -> std::optional<std::string> {
+    const auto found = variables.find(name);
+    if (found == variables.end()) return std::nullopt;
+    return found->second;
+  };
+}
+
+struct Case {
+  std::string text;
+  bool tls;
+  std::string host;
+  int port;
+  std::string bucket;
+  std::string region;
+  std::string host_header;
+  std::string path_prefix;
+  Variables environment = {};
+};
+
+void Expect(const Case& c, const Result<S3Location>& location) {
+  SCOPED_TRACE(c.text);
+  ASSERT_TRUE(location) << location.error().message;
+  EXPECT_EQ(location->tls, c.tls);
+  EXPECT_EQ(location->host, c.host);
+  EXPECT_EQ(location->port, c.port);
+  EXPECT_EQ(location->bucket, c.bucket);
+  EXPECT_EQ(location->region, c.region);
+  EXPECT_EQ(location->HostHeader(), c.host_header);
+  EXPECT_EQ(location->PathPrefix(), c.path_prefix);
+}
+
+TEST(S3Location, UnderstandsTheFormsThatTheClientTakes) {
+  const std::vector<Case> cases{
+      // Endpoints of one's own: path style.
+      {"http://127.0.0.1:9000/models", false, "127.0.0.1", 9000, "models", "us-east-1",
+       "127.0.0.1:9000", "/models"},
+      {"https://storage.googleapis.com/models/", true, "storage.googleapis.com", 443, "models",
+       "us-east-1", "storage.googleapis.com", "/models"},
+      {"10.0.0.5:9000/models", false, "10.0.0.5", 9000, "models", "us-east-1", "10.0.0.5:9000",
+       "/models"},
+      {"http://models.store.example:8080", false, "store.example", 8080, "models", "us-east-1",
+       "store.example:8080", "/models"},
+      {"http://[::1]:9000/models", false, "[::1]", 9000, "models", "us-east-1", "[::1]:9000",
+       "/models"},
+      {"https://store.example/models/deeper", true, "store.example", 443, "models", "us-east-1",
+       "store.example", "/models"},
+      // … unless the environment asks for virtual hosts.
+      {"https://store.example/models", true, "store.example", 443, "models", "us-east-1",
+       "models.store.example", "", {{"JFS_S3_VHOST_STYLE", "1"}}},
+      {"https://store.example/models", true, "store.example", 443, "models", "us-east-1",
+       "store.example", "/models", {{"JFS_S3_VHOST_STYLE", "false"}}},
+      // Amazon: virtual hosts.
+      {"https://models.s3.eu-west-1.amazonaws.com", true, "s3.eu-west-1.amazonaws.com", 443,
+       "models", "eu-west-1", "models.s3.eu-west-1.amazonaws.com", ""},
+      {"models.s3.eu-west-1.amazonaws.com", true, "s3.eu-west-1.amazonaws.com", 443, "models",
+       "eu-west-1", "models.s3.eu-west-1.amazonaws.com", ""},
+      {"https://models.s3-ap-south-1.amazonaws.com", true, "s3-ap-south-1.amazonaws.com", 443,
+       "models", "ap-south-1", "models.s3-ap-south-1.amazonaws.com", ""},
+      {"https://models.s3.amazonaws.com", true, "s3.amazonaws.com", 443, "models", "us-east-1",
+       "models.s3.amazonaws.com", ""},
+      {"https://s3.us-west-2.amazonaws.com/models", true, "s3.us-west-2.amazonaws.com", 443,
+       "models", "us-west-2", "models.s3.us-west-2.amazonaws.com", ""},
+      {"https://s3.dualstack.us-west-2.amazonaws.com/models", true,
+       "s3.dualstack.us-west-2.amazonaws.com", 443, "models", "us-west-2",
+       "models.s3.dualstack.us-west-2.amazonaws.com", ""},
+      {"https://models.s3.cn-north-1.amazonaws.com.cn", true, "s3.cn-north-1.amazonaws.com.cn", 443,
+       "models", "cn-north-1", "models.s3.cn-north-1.amazonaws.com.cn", ""},
+      {"https://my.models.s3.eu-west-1.amazonaws.com", true, "s3.eu-west-1.amazonaws.com", 443,
+       "my.models", "eu-west-1", "s3.eu-west-1.amazonaws.com", "/my.models"},
+      // A bare name is a bucket of Amazon's; its region is a guess.
+      {"models", true, "s3.us-east-1.amazonaws.com", 443, "models", "us-east-1",
+       "models.s3.us-east-1.amazonaws.com", ""},
+      {"models", true, "s3.eu-north-1.amazonaws.com", 443, "models", "eu-north-1",
+       "models.s3.eu-north-1.amazonaws.com", "", {{"AWS_DEFAULT_REGION", "eu-north-1"}}},
+      {"https://models.bucket.vpce-1a2b.s3.us-east-2.vpce.amazonaws.com", true,
+       "bucket.vpce-1a2b.s3.us-east-2.vpce.amazonaws.com", 443, "models", "us-east-2",
+       "bucket.vpce-1a2b.s3.us-east-2.vpce.amazonaws.com", "/models"},
+      // Others whose host names the region.
+      {"https://models.s3.gra.cloud.ovh.net", true, "s3.gra.cloud.ovh.net", 443, "models", "gra",
+       "s3.gra.cloud.ovh.net", "/models"},
+      {"https://ns.compat.objectstorage.us-ashburn-1.oraclecloud.com/models", true,
+       "ns.compat.objectstorage.us-ashburn-1.oraclecloud.com", 443, "models", "us-ashburn-1",
+       "ns.compat.objectstorage.us-ashburn-1.oraclecloud.com", "/models"},
+      {"http://127.0.0.1:9000/models", false, "127.0.0.1", 9000, "models", "mars-1",
+       "127.0.0.1:9000", "/models", {{"AWS_REGION", "mars-1"}}},
+  };
+  for (const auto& c : cases) Expect(c, ParseS3Bucket(c.text, With(c.environment)));
+}
+
+TEST(S3Location, UnderstandsMinio) {
+  const std::vector<Case> cases{
+      {"http://10.1.1.1:9000/models", false, "10.1.1.1", 9000, "models", "us-east-1",
+       "10.1.1.1:9000", "/models"},
+      {"10.1.1.1:9000/minio/models", false, "10.1.1.1", 9000, "models", "us-east-1",
+       "10.1.1.1:9000", "/models"},
+      {"https://minio.example/models?region=r9", true, "minio.example", 443, "models", "r9",
+       "minio.example", "/models"},
+      {"https://minio.example/models", true, "minio.example", 443, "models", "r7", "minio.example",
+       "/models", {{"MINIO_REGION", "r7"}}},
+  };
+  for (const auto& c : cases) Expect(c, ParseMinioBucket(c.text, With(c.environment)));
+  EXPECT_FALSE(ParseMinioBucket("http://10.1.1.1:9000", With({})));
+}
+
+TEST(S3Location, TakesTheOptionsBehindTheQuestionMark) {
+  const auto location = ParseS3Bucket(
+      "https://store.example/models?tls-insecure-skip-verify=true&ca-certs=/ca.pem&"
+      "ssl-cert=/c.pem&ssl-key=/k.pem&disable-checksum=true",
+      With({}));
+  ASSERT_TRUE(location) << location.error().message;
+  EXPECT_FALSE(location->verify_tls);
+  EXPECT_EQ(location->ca_file, "/ca.pem");
+  EXPECT_EQ(location->certificate_file, "/c.pem");
+  EXPECT_EQ(location->key_file, "/k.pem");
+  EXPECT_FALSE(location->checksums);
+}
+
+TEST(S3Location, SaysWhatIsWrong) {
+  const auto why = [](std::string_view text) {
+    const auto location = ParseS3Bucket(text, With({}));
+    return location ? std::string("no error") : location.error().message;
+  };
+  EXPECT_THAT(why("http://store.example:99999/models"), HasSubstr("port"));
+  EXPECT_THAT(why("ftp://store.example/models"), HasSubstr("http"));
+  EXPECT_THAT(why("https://"), HasSubstr("no host"));
+}
+
+TEST(Credentials, ComeFromTheEnvironmentFirst) {
+  const auto found = AmbientCredentials(With({{"AWS_ACCESS_KEY_ID", "id"},
+                                              {"AWS_SECRET_ACCESS_KEY", "secret"},
+                                              {"AWS_SESSION_TOKEN", "token"}}),
+                                        [](const std::string&) { return std::nullopt; });
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->access_key, "id");
+  EXPECT_EQ(found->secret_key.Reveal(), "secret");
+  EXPECT_EQ(found->session_token.Reveal(), "token");
+}
+
+TEST(Credentials, ComeFromTheProfileOfTheSharedFile) {
+  const auto read = [](const std::string& path) -> std::optional<std::string> {
+    if (path != "/home/u/.aws/credentials") return std::nullopt;
+    return "[default]\naws_access_key_id = a\naws_secret_access_key=b\n# note\n[dev]\n"
+           "aws_access_key_id=c\naws_secret_access_key = d\naws_session_token=e\n";
+  };
+  auto found = AmbientCredentials(With({{"HOME", "/home/u"}}), read);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->access_key + found->secret_key.Reveal(), "ab");
+  found = AmbientCredentials(With({{"HOME", "/home/u"}, {"AWS_PROFILE", "dev"}}), read);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->access_key + found->secret_key.Reveal() + found->session_token.Reveal(), "cde");
+  found = AmbientCredentials(With({{"HOME", "/home/u"}, {"AWS_PROFILE", "gone"}}), read);
+  ASSERT_FALSE(found);
+  EXPECT_THAT(found.error().message, HasSubstr("ACCESS_KEY"));
+}
+
+}  // namespace
+}  // namespace prewarm::agent
