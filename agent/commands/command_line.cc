@@ -24,7 +24,8 @@ constexpr auto kDescription =
 
 constexpr auto kFooter =
     "Secrets come from the environment, as for the JuiceFS client: META_PASSWORD, REDIS_PASSWORD,\n"
-    "META_PASSWORD_FILE, SENTINEL_PASSWORD, JFS_RSA_PASSPHRASE, ACCESS_KEY and SECRET_KEY, and the\n"
+    "META_PASSWORD_FILE, SENTINEL_PASSWORD, JFS_RSA_PASSPHRASE, ACCESS_KEY and SECRET_KEY, and "
+    "the\n"
     "variables of the cloud SDKs.\n"
     "Exit codes: 0 done, 1 failed, 2 wrong use, 3 partly done.";
 
@@ -51,7 +52,8 @@ void AddVolumeOptions(CLI::App& app, RawOptions& raw) {
     if (!text.empty()) option->capture_default_str();
     option->excludes(mount);
   };
-  add("--cache-dir", raw.cache_dir, "DIR[:DIR…]", "cache directories of the client that will mount");
+  add("--cache-dir", raw.cache_dir, "DIR[:DIR…]",
+      "cache directories of the client that will mount");
   add("--cache-size", raw.cache_size, "SIZE",
       "the client's --cache-size over all directories (a bare number counts MiB)");
   add("--free-space-ratio", raw.free_space_ratio, "RATIO",

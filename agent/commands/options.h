@@ -14,8 +14,8 @@
 
 namespace prewarm::agent {
 
-// Which volume, from where, into which cache. With --mount everything but --meta and the paths comes
-// from the live mount.
+// Which volume, from where, into which cache. With --mount everything but --meta and the paths
+// comes from the live mount.
 struct VolumeOptions {
   std::string meta;
   std::string mount;

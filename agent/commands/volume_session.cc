@@ -1,0 +1,163 @@
+#include "agent/commands/volume_session.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <random>
+#include <utility>
+
+#include "agent/warm/retry_policy.h"
+#include "common/async/deadline.h"
+#include "common/async/offload.h"
+
+namespace prewarm::agent {
+namespace {
+
+constexpr auto kConnectLimit = std::chrono::seconds(15);
+constexpr std::size_t kStoreAttempts = 5;
+
+std::optional<std::string> EnvironmentVariable(std::string_view name) {
+  const char* value = std::getenv(std::string(name).c_str());
+  if (value == nullptr || *value == '\0') return std::nullopt;
+  return std::string(value);
+}
+
+// A path as a person gives it next to a mount: below the mount point, or from the volume's root.
+std::string PathInMount(const std::string& path, const std::string& mount_point) {
+  if (path == mount_point) return "";
+  if (path.starts_with(mount_point + "/")) return path.substr(mount_point.size() + 1);
+  return path;
+}
+
+}  // namespace
+
+Task<Result<std::unique_ptr<VolumeSession>>> VolumeSession::Open(const CommandContext& context,
+                                                                 VolumeOptions options,
+                                                                 bool create_cache) {
+  std::unique_ptr<VolumeSession> session(new VolumeSession(context, std::move(options)));
+  if (!session->options_.mount.empty()) {
+    auto taken = co_await Offload(context.disk_pool, [&] { return session->TakeFromMount(); });
+    CO_TRY_STATUS(taken);
+  }
+  CO_TRY_STATUS(co_await session->ConnectAndRead());
+  auto opened =
+      co_await Offload(context.disk_pool, [&] { return session->OpenCache(create_cache); });
+  CO_TRY_STATUS(opened);
+  session->parts_.emplace(WarmParts{context.clock, *session->cache_, *session->codec_,
+                                    context.disk_pool, session->settings_.name,
+                                    session->settings_.hash_prefix});
+  co_return session;
+}
+
+Status VolumeSession::TakeFromMount() {
+  TRY(const auto mount, ReadMount(options_.mount));
+  if (!mount.disk_cache) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "the mount at " + mount.mount_point +
+                    " keeps its cache in memory: there is nothing on disk to warm");
+  }
+  options_.cache_dirs = mount.cache_directories;
+  options_.cache_size = mount.cache_size;
+  options_.free_space_ratio = mount.free_space_ratio;
+  options_.cache_mode = mount.cache_mode;
+  options_.subdir = mount.subdir;
+  options_.storage = mount.format.storage;
+  options_.bucket = mount.format.bucket;
+  for (auto& path : options_.paths) path = PathInMount(path, mount.mount_point);
+  if (options_.meta.empty()) {
+    const auto url = MetadataUrlOf(mount);
+    if (!url) {
+      return Fail(ErrorCode::kInvalidArgument,
+                  "the metadata URL of the mount at " + mount.mount_point +
+                      " is not visible from here: give it with --meta");
+    }
+    options_.meta = *url;
+  }
+  return {};
+}
+
+Task<Status> VolumeSession::ConnectAndRead() {
+  CO_TRY(auto url, metadata::ParseRedisUrl(options_.meta, EnvironmentVariable));
+  redis_ = metadata::MakeRedisClient(std::move(url), context_.clock);
+  CO_TRY_STATUS(co_await redis_->Connect(kConnectLimit));
+  metadata::VolumeReader reader(*redis_);
+  CO_TRY(settings_, co_await reader.Settings());
+  if (!options_.storage.empty()) settings_.storage = options_.storage;
+  if (!options_.bucket.empty()) settings_.bucket = options_.bucket;
+  const Secret passphrase(EnvironmentVariable("JFS_RSA_PASSPHRASE").value_or(""));
+  CO_TRY(codec_, juicefs::BlockCodec::Create(settings_, passphrase));
+  store_options_ = StoreOptionsFor(settings_, EnvironmentVariable);
+  co_return Status();
+}
+
+Status VolumeSession::OpenCache(bool create_cache) {
+  CacheOptions options;
+  options.directories = options_.cache_dirs;
+  options.uuid = settings_.uuid;
+  options.hash_prefix = settings_.hash_prefix;
+  options.file_mode = options_.cache_mode;
+  options.cache_size = options_.cache_size;
+  options.free_space_ratio = options_.free_space_ratio;
+  options.create = create_cache;
+  // A live mount would feel our syncfs on its own writes.
+  const auto mounts = LookAtMounts();
+  options.batch_sync = std::all_of(mounts.begin(), mounts.end(),
+                                   [](const auto& mount) { return mount.mount_point.empty(); });
+  TRY(cache_, BlockCache::Open(std::move(options)));
+  return {};
+}
+
+std::vector<MountVisibility> VolumeSession::LookAtMounts() const {
+  return JudgeVisibility(SurveyMounts(), {settings_.uuid, settings_.name, options_.cache_dirs},
+                         context_.clock.WallNow());
+}
+
+Task<Result<metadata::ResolvedPaths>> VolumeSession::Resolve(
+    std::function<void(const metadata::ResolveProgress&)> on_progress) {
+  metadata::VolumeReader reader(*redis_);
+  metadata::ResolveRequest request;
+  request.subdir = options_.subdir;
+  request.paths = options_.paths;
+  request.on_progress = std::move(on_progress);
+  co_return co_await reader.Resolve(std::move(request));
+}
+
+Result<std::unique_ptr<ObjectStore>> VolumeSession::MakeStore() const {
+  return MakeObjectStore(store_options_, context_.disk_pool, context_.clock);
+}
+
+Result<std::unique_ptr<WarmEngine>> VolumeSession::MakeEngine(EngineOptions options) const {
+  return WarmEngine::Create(*parts_, std::move(options), settings_.block_size,
+                            [this] { return MakeStore(); });
+}
+
+Task<Status> VolumeSession::CheckStore() {
+  CO_TRY(auto store, MakeStore());
+  const std::string key = settings_.name + "/juicefs_uuid";
+  std::array<std::byte, 8192> buffer{};
+  std::mt19937_64 random(std::random_device{}());
+  ReadRequest request;
+  request.key = key;
+  for (std::size_t attempt = 1;; ++attempt) {
+    auto read = co_await store->Read(request, buffer);
+    if (read) {
+      auto plain = codec_->Decrypt(std::span(buffer).first(read->size));
+      if (!plain) co_return std::move(plain).error().Within(store->Describe());
+      const std::string_view text(reinterpret_cast<const char*>(plain->data()), plain->size());
+      if (text.substr(0, settings_.uuid.size()) == settings_.uuid) co_return Status();
+      co_return Fail(ErrorCode::kConflict, store->Describe() + " belongs to another volume: its " +
+                                               key + " does not hold " + settings_.uuid);
+    }
+    const auto& error = read.error();
+    if (error.code == ErrorCode::kNotFound && error.reason == Reason::kNotFound) co_return Status();
+    if (!IsRetryable(error.code) || attempt == kStoreAttempts || co_await Stopping()) {
+      co_return std::move(read).error().Within(store->Describe());
+    }
+    request.fresh_connection = true;
+    if (!co_await SleepFor(PauseBefore(attempt, random))) {
+      co_return Fail(ErrorCode::kCancelled, "stopped", Reason::kCancelled);
+    }
+  }
+}
+
+}  // namespace prewarm::agent

@@ -1,0 +1,220 @@
+#include "agent/commands/warm_command.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "common/async/deadline.h"
+#include "common/async/offload.h"
+#include "common/async/task_group.h"
+#include "common/base/units.h"
+#include "common/juicefs/trailer.h"
+
+namespace prewarm::agent {
+namespace {
+
+constexpr auto kProgressInterval = std::chrono::milliseconds(100);
+
+double CpuSeconds() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6;
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+double Seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+// What a file system must hold for some blocks, by the client's own arithmetic: 4096 more each.
+std::uint64_t Footprint(const PlannedWork::PerDirectory& work) {
+  return work.missing_bytes + work.missing_blocks * 4096;
+}
+
+Error TooSmall(const std::string& path, std::uint64_t needed, std::uint64_t room,
+               const std::string& because) {
+  return Fail(ErrorCode::kNoSpace,
+              "cache directory " + path + " is too small for the plan by " +
+                  FormatBytes(needed - room) + ": it needs " + FormatBytes(needed) + ", and " +
+                  FormatBytes(room) + " " + because,
+              Reason::kNoSpace);
+}
+
+void AddCounts(Tally::Counts& sum, const Tally::Counts& counts) {
+  sum.fetched_blocks += counts.fetched_blocks;
+  sum.fetched_bytes += counts.fetched_bytes;
+  sum.found_blocks += counts.found_blocks;
+  sum.failed_blocks += counts.failed_blocks;
+  sum.stale_blocks += counts.stale_blocks;
+  sum.unverified_blocks += counts.unverified_blocks;
+  sum.wire_bytes += counts.wire_bytes;
+  sum.requests += counts.requests;
+  sum.retries += counts.retries;
+  for (std::size_t i = 0; i < Tally::kReasons; ++i) {
+    sum.failed_by_reason[i] += counts.failed_by_reason[i];
+    sum.errors_by_reason[i] += counts.errors_by_reason[i];
+  }
+}
+
+}  // namespace
+
+struct WarmCommand::Planned {
+  BlockPlan plan;
+  Presence presence{0};
+};
+
+WarmCommand::WarmCommand(const CommandContext& context, WarmOptions options)
+    : context_(context), options_(std::move(options)) {}
+
+void WarmCommand::Stop() {
+  stopped_ = true;
+  if (engine_ != nullptr) engine_->Stop();
+}
+
+Task<Result<WarmReport>> WarmCommand::Run() {
+  const auto begin = context_.clock.Now();
+  CO_TRY(session_, co_await VolumeSession::Open(context_, options_.volume, !options_.dry_run));
+  const auto& settings = session_->settings();
+  if (options_.honour_volume_limit) {
+    options_.engine.fetch.bytes_per_second = settings.download_limit;
+  }
+  CO_TRY(engine_, session_->MakeEngine(options_.engine));
+  if (stopped_) engine_->Stop();
+
+  WarmReport report;
+  report.volume_name = settings.name;
+  report.volume_uuid = settings.uuid;
+  report.store = settings.storage + " " + settings.bucket;
+  CO_TRY(auto planned, co_await Plan(report));
+  if (options_.dry_run) {
+    report.status = WarmStatus::kPlanned;
+  } else {
+    CO_TRY_STATUS(CheckRoom(report));
+    CO_TRY_STATUS(co_await Execute(std::move(planned), report));
+  }
+  report.visibility = session_->LookAtMounts();
+  report.total_seconds = Seconds(context_.clock.Now() - begin);
+  report.cpu_seconds = CpuSeconds();
+  progress_.Clear();
+  co_return report;
+}
+
+Task<Result<WarmCommand::Planned>> WarmCommand::Plan(WarmReport& report) {
+  CO_TRY(const auto resolved,
+         co_await session_->Resolve([this](const metadata::ResolveProgress& seen) {
+           progress_.Note("reading metadata: " + FormatCount(seen.files) + " files, " +
+                              FormatBytes(seen.bytes),
+                          context_.clock.Now());
+         }));
+  Planned planned;
+  planned.plan = BlockPlan(resolved.files, session_->settings().block_size);
+  planned.presence = Presence(planned.plan.block_count());
+  report.files = resolved.files.size();
+  report.file_bytes = resolved.bytes;
+  report.skipped_symlinks = resolved.skipped_symlinks;
+  report.skipped_special = resolved.skipped_special;
+  report.planned_blocks = planned.plan.block_count();
+  report.planned_bytes = planned.plan.bytes();
+  CO_TRY(report.work, co_await engine_->Scan(planned.plan, planned.presence));
+  CO_TRY(report.directories,
+         co_await Offload(context_.disk_pool, [this] { return session_->cache().Usage(); }));
+  co_return planned;
+}
+
+Status WarmCommand::CheckRoom(const WarmReport& report) const {
+  std::map<std::uint64_t, std::uint64_t> needed_on_device;
+  for (std::size_t i = 0; i < report.directories.size(); ++i) {
+    const auto& directory = report.directories[i];
+    const auto& work = report.work.directories[i];
+    if (work.missing_blocks == 0) continue;
+    const auto room =
+        directory.capacity_bytes - std::min(directory.capacity_bytes, directory.cached_bytes);
+    if (Footprint(work) > room) {
+      return TooSmall(
+          directory.path, Footprint(work), room,
+          "of its share of --cache-size (" + FormatBytes(directory.capacity_bytes) + ") are free");
+    }
+    auto& needed = needed_on_device[directory.device];
+    needed += Footprint(work);
+    if (needed > directory.available_bytes) {
+      return TooSmall(directory.path, needed, directory.available_bytes,
+                      "may be used before less than " + FormatBytes(directory.floor_bytes) +
+                          " of its disk are free (--free-space-ratio and a margin)");
+    }
+  }
+  return {};
+}
+
+Task<Status> WarmCommand::Execute(Planned planned, WarmReport& report) {
+  if (report.work.missing_blocks > 0) CO_TRY_STATUS(co_await session_->CheckStore());
+  const auto begin = context_.clock.Now();
+  auto outcome = co_await FetchWithProgress(planned, report);
+  AddCounts(report.counts, outcome.counts);
+  if (!outcome.stale.empty() && !outcome.aborted && !outcome.stopped) {
+    // Compaction or deletion was faster than we: look again, once, and fetch what is named now.
+    CO_TRY(planned, co_await Plan(report));
+    outcome = co_await FetchWithProgress(planned, report);
+    report.counts.stale_blocks = 0;
+    AddCounts(report.counts, outcome.counts);
+  }
+  for (const auto number : outcome.stale) {
+    const auto key = juicefs::BlockKey(planned.plan.At(number), session_->settings().hash_prefix);
+    ++report.counts.failed_blocks;
+    ++report.counts.failed_by_reason[static_cast<std::size_t>(Reason::kNotFound)];
+    if (report.errors.size() < Tally::kSamples) {
+      report.errors.push_back(key + ": the metadata names it, the store does not have it");
+    }
+  }
+  report.seconds = Seconds(context_.clock.Now() - begin);
+  Conclude(report, outcome);
+  co_return Status();
+}
+
+void WarmCommand::Conclude(WarmReport& report, const EngineOutcome& outcome) {
+  const auto& last = outcome.counts;
+  const auto ended =
+      last.fetched_blocks + last.found_blocks + last.failed_blocks + last.stale_blocks;
+  report.not_attempted = report.work.missing_blocks - std::min(report.work.missing_blocks, ended);
+  if (outcome.aborted) report.errors.push_back("stopped early: " + outcome.aborted->message);
+  for (const auto& sample : outcome.samples) {
+    if (report.errors.size() < Tally::kSamples) report.errors.push_back(sample);
+  }
+  const bool complete = report.counts.failed_blocks == 0 && report.not_attempted == 0;
+  const auto whole =
+      report.work.present_blocks + report.counts.fetched_blocks + report.counts.found_blocks;
+  if (complete) {
+    report.status = WarmStatus::kDone;
+  } else if (outcome.stopped) {
+    report.status = WarmStatus::kInterrupted;
+  } else {
+    report.status = whole > 0 ? WarmStatus::kPartial : WarmStatus::kFailed;
+  }
+}
+
+Task<EngineOutcome> WarmCommand::FetchWithProgress(const Planned& planned, WarmReport& report) {
+  TaskGroup showing(context_.control);
+  showing.Spawn("progress", ShowProgress(report, planned.plan.bytes()));
+  auto outcome = co_await engine_->Fetch(planned.plan, planned.presence);
+  showing.Stop();
+  co_await showing.Join();
+  co_return outcome;
+}
+
+Task<void> WarmCommand::ShowProgress(const WarmReport& report, std::uint64_t total_bytes) {
+  RateMeter rate;
+  while (co_await SleepFor(kProgressInterval)) {
+    const auto progress = engine_->Progress();
+    if (!progress) continue;
+    const auto now = context_.clock.Now();
+    ProgressState state;
+    state.total_bytes = total_bytes;
+    state.done_bytes = report.work.present_bytes + progress->counts.fetched_bytes;
+    state.failed_blocks = progress->counts.failed_blocks;
+    state.bytes_per_second = rate.Update(progress->counts.fetched_bytes, now);
+    progress_.Show(state, now);
+  }
+}
+
+}  // namespace prewarm::agent

@@ -1,0 +1,41 @@
+// `prewarm-agent warm`: paths of a volume into the cache directories of this node, once, without a
+// controller.
+#pragma once
+
+#include "agent/commands/options.h"
+#include "agent/commands/progress_line.h"
+#include "agent/commands/volume_session.h"
+#include "agent/commands/warm_report.h"
+#include "common/async/task.h"
+
+namespace prewarm::agent {
+
+class WarmCommand {
+ public:
+  WarmCommand(const CommandContext& context, WarmOptions options);
+
+  // A report also of a run that went wrong half-way; an error where it could not begin.
+  Task<Result<WarmReport>> Run();
+  // On the control executor; Run returns within a second.
+  void Stop();
+
+ private:
+  struct Planned;
+
+  Task<Result<Planned>> Plan(WarmReport& report);
+  Task<Status> Execute(Planned planned, WarmReport& report);
+  Task<EngineOutcome> FetchWithProgress(const Planned& planned, WarmReport& report);
+  Task<void> ShowProgress(const WarmReport& report, std::uint64_t total_bytes);
+  // Two words in a row about the room on the disks: nothing, or what is short and by how much.
+  Status CheckRoom(const WarmReport& report) const;
+  void Conclude(WarmReport& report, const EngineOutcome& outcome);
+
+  const CommandContext& context_;
+  WarmOptions options_;
+  ProgressLine progress_;
+  std::unique_ptr<VolumeSession> session_;
+  std::unique_ptr<WarmEngine> engine_;
+  bool stopped_ = false;
+};
+
+}  // namespace prewarm::agent
