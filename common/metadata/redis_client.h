@@ -13,11 +13,12 @@
 #include "common/base/clock.h"
 #include "common/base/result.h"
 #include "common/metadata/redis_url.h"
+#include "common/net/redis_codec.h"
 #include "common/net/redis_reply.h"
 
 namespace prewarm::metadata {
 
-using RedisCommand = std::vector<std::string>;
+using net::RedisCommand;
 
 class RedisClient {
  public:

@@ -11,14 +11,9 @@
 
 #include "common/base/result.h"
 #include "common/base/secret.h"
+#include "common/metadata/host_port.h"
 
 namespace prewarm::metadata {
-
-struct HostPort {
-  std::string host;
-  std::uint16_t port = 0;
-  bool operator==(const HostPort&) const = default;
-};
 
 struct RedisTls {
   std::string ca_file;           // empty: the system's
@@ -31,7 +26,7 @@ struct RedisTls {
 
 struct RedisUrl {
   enum class Mode : std::uint8_t {
-    kSingle,    // standalone or a cluster's only seed: found out when connecting
+    kSingle,  // standalone or a cluster's only seed: found out when connecting
     kUnixSocket,
     kSentinel,
     kCluster,

@@ -34,9 +34,9 @@ struct ResolveRequest {
 struct ResolvedPaths {
   // Sorted by path, each inode once (hard links and a path named twice give one entry).
   std::vector<FileSlices> files;
-  std::uint64_t bytes = 0;            // sum of lengths
-  std::uint64_t skipped_symlinks = 0; // met during directory walks, which do not follow them
-  std::uint64_t skipped_special = 0;  // fifos, sockets, devices met during walks
+  std::uint64_t bytes = 0;             // sum of lengths
+  std::uint64_t skipped_symlinks = 0;  // met during directory walks, which do not follow them
+  std::uint64_t skipped_special = 0;   // fifos, sockets, devices met during walks
 };
 
 class VolumeReader {
