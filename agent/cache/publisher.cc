@@ -18,7 +18,7 @@
 namespace prewarm::agent {
 namespace {
 
-constexpr int kNameAttempts = 3;
+constexpr int kNameAttempts = 4;  // the first and three more
 
 class Batch {
  public:

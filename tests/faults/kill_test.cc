@@ -93,6 +93,7 @@ class KillTest {
     if (cycle % 3 == 1) more.emplace_back("--each");
     if (cycle % 3 == 2) more.emplace_back("--no-tmpfile");
     Reset(*progress_);
+    fs::remove(disk_ / "log");
     rig::ChildProcess child(Command(more), (disk_ / "log").string());
     ::poll(nullptr, 0, static_cast<int>(random_() % 400 + 1));
     if (!child.Running()) Violation("publish_loop ended by itself: " + child.Log());
@@ -100,7 +101,8 @@ class KillTest {
     child.Wait();
     if (progress_->begun > progress_->finished) ++in_flight_;
     stored_ += progress_->stored;
-    if (progress_->errors > 0) Violation(std::to_string(progress_->errors) + " blocks refused");
+    if (progress_->errors > 0)
+      Violation(std::to_string(progress_->errors) + " blocks refused: " + child.Log());
   }
 
   void DieAt(const std::string& site) {

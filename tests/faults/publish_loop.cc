@@ -36,6 +36,11 @@ juicefs::BlockId RandomBlock(std::mt19937_64& random) {
   return rig::ABlock(slice, static_cast<std::uint32_t>(random() % 16), kSizes[random() % 8]);
 }
 
+void Refused(const Loop& loop, const Error& error) {
+  ++loop.progress.errors;
+  std::fprintf(stderr, "%s\n", error.message.c_str());
+}
+
 void PublishSome(const Loop& loop, std::mt19937_64& random, std::uint64_t count) {
   std::vector<agent::StagedBlock> batch;
   for (std::uint64_t i = 0; i < count; ++i) {
@@ -45,13 +50,13 @@ void PublishSome(const Loop& loop, std::mt19937_64& random, std::uint64_t count)
       batch.push_back(*std::move(staged));
     } else {
       ++loop.progress.finished;
-      ++loop.progress.errors;
+      Refused(loop, staged.error());
     }
   }
   for (const auto& answer : loop.cache.Publish(std::move(batch))) {
     ++loop.progress.finished;
     if (!answer) {
-      ++loop.progress.errors;
+      Refused(loop, answer.error());
     } else if (*answer == agent::Published::kStored) {
       ++loop.progress.stored;
     }

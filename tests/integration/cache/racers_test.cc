@@ -100,26 +100,20 @@ TEST_F(Racers, AClientThatWritesTheSameBlocksAndAnEvictor) {
 }
 
 TEST_F(Racers, AScannerThatRemovesFoldersAsSoonAsTheyAreEmpty) {
-  std::atomic<std::uint64_t> removed{0};
   constexpr std::uint64_t kSeed = 7;
   SCOPED_TRACE(kSeed);
+  std::atomic<std::uint64_t> removed{0};
+  // Thousands of times what the client's scanner does in an hour, but not without a pause: it could
+  // then win for ever.
   Start([&, random = std::mt19937_64(kSeed)](std::uint64_t) mutable {
     const std::uint64_t n = random();
     Evict(n);
     if (::rmdir(PathOf(n).parent_path().c_str()) == 0) ++removed;
+    std::this_thread::sleep_for(std::chrono::microseconds(20));
   });
-  std::uint64_t refused = 0;
-  for (std::uint64_t n = 0; n < 20 * kSlices; ++n) {
-    const auto published = rig::PublishBlock(*cache_, NthBlock(n));
-    if (published) continue;
-    // A folder that vanishes every time between making and naming may win; that is not an error of
-    // the disk, and nothing else may be said.
-    EXPECT_EQ(published.error().code, ErrorCode::kNotFound) << published.error().message;
-    ++refused;
-  }
+  PublishRounds(20);
   StopAll();
   EXPECT_GT(removed, 0U);
-  EXPECT_LT(refused, kSlices);
   const auto tree = rig::CheckVolumeTree(Volume(), rig::ExpectedOfUs());
   EXPECT_THAT(tree.violations, IsEmpty());
   EXPECT_THAT(tree.strays, IsEmpty());
