@@ -1,318 +1,367 @@
 #include "tests/fakes/fake_s3.h"
 
-#include <algorithm>
-#include <charconv>
-#include <chrono>
-#include <fstream>
-#include <iterator>
-#include <thread>
-#include <utility>
+#include <arpa/inet.h>
+#include <isa-l/crc.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
-#include "common/juicefs/trailer.h"
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cstdio>
+#include <fstream>
+#include <random>
+#include <sstream>
+#include <stdexcept>
+#include <string_view>
 
 namespace prewarm::rig {
 namespace {
 
-namespace fs = std::filesystem;
+using Headers = std::vector<std::pair<std::string, std::string>>;
 
-std::string PercentDecoded(std::string_view text) {
-  std::string decoded;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    unsigned byte = 0;
-    const char* digits = text.data() + i + 1;
-    if (text[i] == '%' && i + 2 < text.size() &&
-        std::from_chars(digits, digits + 2, byte, 16).ptr == digits + 2) {
-      decoded += static_cast<char>(byte);
+std::string Lower(std::string text) {
+  std::ranges::transform(text, text.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return text;
+}
+
+std::string Decoded(std::string_view target) {
+  target = target.substr(0, target.find('?'));
+  std::string text;
+  for (std::size_t i = 0; i < target.size(); ++i) {
+    if (target[i] == '%' && i + 2 < target.size()) {
+      text += static_cast<char>(std::stoi(std::string(target.substr(i + 1, 2)), nullptr, 16));
       i += 2;
     } else {
-      decoded += text[i];
+      text += target[i];
     }
   }
-  return decoded;
+  return text.starts_with('/') ? text.substr(1) : text;
 }
 
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  std::ranges::transform(lower, lower.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return lower;
-}
-
-SeenRequest Parse(const std::string& head, std::size_t connection) {
-  SeenRequest request;
-  request.connection = connection;
-  const auto target = head.find(' ') + 1;
-  request.target = head.substr(target, head.find(' ', target) - target);
-  request.path = PercentDecoded(request.target.substr(0, request.target.find('?')));
-  for (auto line = head.find("\r\n") + 2; line + 2 < head.size();) {
-    const auto end = head.find("\r\n", line);
-    const auto colon = std::min(head.find(':', line), end);
-    const auto value = std::min(head.find_first_not_of(": ", colon), end);
-    request.headers[Lower(head.substr(line, colon - line))] = head.substr(value, end - value);
-    line = end + 2;
+std::optional<S3Request> ParseHead(const std::string& head) {
+  std::istringstream lines(head);
+  S3Request request;
+  std::string version;
+  if (!(lines >> request.method >> request.target >> version)) return std::nullopt;
+  request.key = Decoded(request.target);
+  std::string line;
+  std::getline(lines, line);
+  while (std::getline(lines, line) && line != "\r") {
+    const auto colon = line.find(':');
+    if (colon == std::string::npos) return std::nullopt;
+    const auto value = std::min(line.find_first_not_of(' ', colon + 1), line.size() - 1);
+    request.headers[Lower(line.substr(0, colon))] = line.substr(value, line.size() - value - 1);
   }
   return request;
 }
 
-// First and last byte of "bytes=A-B", cut to the object's size.
-std::optional<std::pair<std::size_t, std::size_t>> ParseRange(std::string_view text,
-                                                              std::size_t size) {
-  constexpr std::string_view kUnit = "bytes=";
-  if (!text.starts_with(kUnit)) return std::nullopt;
-  const char* end = text.data() + text.size();
-  std::size_t first = 0;
-  std::size_t last = 0;
-  const auto dash = std::from_chars(text.data() + kUnit.size(), end, first);
-  if (dash.ptr == end || *dash.ptr != '-') return std::nullopt;
-  if (std::from_chars(dash.ptr + 1, end, last).ptr != end || last < first) return std::nullopt;
-  return std::pair(first, std::min(last, size - 1));
+std::string ErrorDocument(const std::string& code) {
+  return "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>" + code +
+         "</Code><Message>As the test wants it.</Message></Error>";
 }
 
-std::string BucketOf(const std::string& path) { return path.substr(0, path.find('/', 1)) + "/"; }
-
-std::optional<std::string> FileBytes(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!fs::is_regular_file(path) || !in) return std::nullopt;
-  return std::string(std::istreambuf_iterator<char>(in), {});
+void Set(Headers& headers, const std::string& name, const std::string& value) {
+  std::erase_if(headers, [&](const auto& header) { return Lower(header.first) == Lower(name); });
+  if (!value.empty()) headers.emplace_back(name, value);
 }
 
-std::string_view StatusText(int status) {
-  switch (status) {
-    case 200: return "OK";
-    case 206: return "Partial Content";
-    case 301: return "Moved Permanently";
-    case 403: return "Forbidden";
-    case 404: return "Not Found";
-    case 416: return "Range Not Satisfiable";
-    case 429: return "Too Many Requests";
-    case 503: return "Slow Down";
-    default: return "Internal Server Error";
+bool SendAll(int socket, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const auto sent = ::send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (sent <= 0) return false;
+    bytes.remove_prefix(static_cast<std::size_t>(sent));
   }
+  return true;
+}
+
+std::uint32_t Crc32c(const std::string& bytes) {
+  // isa-l wants a mutable pointer and does not write.
+  auto* data = reinterpret_cast<unsigned char*>(const_cast<char*>(bytes.data()));
+  return ~crc32_iscsi(data, static_cast<int>(bytes.size()), 0xffffffff);
+}
+
+int Listen(std::uint16_t port) {
+  const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int on = 1;
+  ::setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (::bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
+      ::listen(listener, 1024) != 0) {
+    throw std::runtime_error("fake S3: cannot listen on port " + std::to_string(port));
+  }
+  return listener;
 }
 
 }  // namespace
 
+S3Predicate Always() {
+  return [](const S3Request&) { return true; };
+}
+
+S3Predicate KeyContains(std::string part) {
+  return [part = std::move(part)](const S3Request& request) {
+    return request.key.find(part) != std::string::npos;
+  };
+}
+
+S3Predicate RequestNumber(int number) {
+  return [number](const S3Request& request) { return request.number == number; };
+}
+
+S3Predicate Sometimes(double probability, std::uint64_t seed) {
+  return [probability, random = std::mt19937_64(seed)](const S3Request&) mutable {
+    return std::uniform_real_distribution<>(0, 1)(random) < probability;
+  };
+}
+
 struct FakeS3::Answer {
-  enum class End : std::uint8_t { kKeep, kClose, kReset, kStall };
-
-  int status = 200;
-  std::map<std::string, std::string> headers;
-  std::string body;
-  std::size_t declared = 0;  // Content-Length
-  std::size_t sent = 0;      // of the body
-  End end = End::kKeep;
-  bool chunked = false;
-  std::size_t bytes_per_second = 0;  // 0: as fast as it goes
-
-  void SetBody(std::string bytes) {
-    body = std::move(bytes);
-    declared = sent = body.size();
-  }
-  void EndAfter(std::size_t bytes, End how) {
-    sent = std::min(bytes, body.size());
-    end = how;
-  }
-  void Refuse(int with, const std::string& code) {
-    status = with;
-    headers = {{"Content-Type", "application/xml"}};
-    SetBody("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>" + code +
-            "</Code><Message>on purpose: " + code + "</Message></Error>");
-  }
+  unsigned status = 200;
+  Headers headers;
+  std::shared_ptr<const std::string> bytes;  // the whole object or page
+  std::string_view body;                     // the part of it to send
 };
 
-FakeS3::FakeS3(Options options)
-    : options_(std::move(options)),
-      state_(State(options_.seed)),
-      server_([this](ServedConnection& connection) { Serve(connection); }) {
-  if (options_.fail_first_only) {
-    state_.With([](State& state) { state.faults.SpareAfterFirst(); });
+FakeS3::FakeS3(Options options) : options_(std::move(options)), listener_(Listen(options_.port)) {
+  sockaddr_in address{};
+  socklen_t size = sizeof address;
+  ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
+  port_ = ntohs(address.sin_port);
+  acceptor_ = std::thread([this] { Accept(); });
+}
+
+FakeS3::~FakeS3() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  stopped_.notify_all();
+  ::shutdown(listener_, SHUT_RDWR);
+  acceptor_.join();
+  CutConnections();
+  for (auto& thread : threads_) thread.join();
+  ::close(listener_);
+}
+
+std::string FakeS3::BucketUrl(const std::string& bucket) const {
+  return "http://127.0.0.1:" + std::to_string(port_) + "/" + bucket;
+}
+
+void FakeS3::Put(const std::string& path, std::string bytes) {
+  const std::uint32_t crc = Crc32c(bytes);
+  const std::lock_guard lock(mutex_);
+  objects_[path] = {std::make_shared<const std::string>(std::move(bytes)), crc};
+}
+
+void FakeS3::Remove(const std::string& path) {
+  const std::lock_guard lock(mutex_);
+  objects_.erase(path);
+}
+
+void FakeS3::FailWhen(S3Predicate when, S3Fault fault, int times) {
+  const std::lock_guard lock(mutex_);
+  rules_.push_back({std::move(when), std::move(fault), times});
+}
+
+void FakeS3::StopFailing() {
+  const std::lock_guard lock(mutex_);
+  rules_.clear();
+}
+
+std::vector<S3Request> FakeS3::Requests() const {
+  const std::lock_guard lock(mutex_);
+  return requests_;
+}
+
+std::map<std::string, int> FakeS3::Fired() const {
+  const std::lock_guard lock(mutex_);
+  return fired_;
+}
+
+void FakeS3::CutConnections() {
+  const std::lock_guard lock(mutex_);
+  for (const int socket : sockets_) ::shutdown(socket, SHUT_RDWR);
+}
+
+void FakeS3::Accept() {
+  for (int number = 1;; ++number) {
+    const int socket = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+    if (socket < 0) return;
+    const int on = 1;
+    ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    const std::lock_guard lock(mutex_);
+    sockets_.push_back(socket);
+    threads_.emplace_back([this, socket, number] { Serve(socket, number); });
   }
 }
 
-void FakeS3::Put(std::string path, std::string bytes) {
-  state_.With([&](State& state) { state.objects[std::move(path)] = std::move(bytes); });
-}
-
-void FakeS3::FailWhen(FaultPlan::Predicate predicate, Fault fault) {
-  state_.With([&](State& state) { state.faults.When(std::move(predicate), fault); });
-}
-
-void FakeS3::FailAlways(Fault fault) {
-  FailWhen([](const SeenRequest&) { return true; }, fault);
-}
-
-void FakeS3::FailSometimes(double probability, Fault fault) {
-  state_.With([&](State& state) { state.faults.Sometimes(probability, fault); });
-}
-
-std::vector<SeenRequest> FakeS3::Requests() {
-  return state_.With([](State& state) { return state.requests; });
-}
-
-std::map<FaultKind, std::size_t> FakeS3::Fired() {
-  return state_.With([](State& state) { return state.faults.fired(); });
-}
-
-void FakeS3::Serve(ServedConnection& connection) {
-  while (const auto head = connection.ReadHead()) {
-    const SeenRequest request = Parse(*head, connection.number());
-    const auto fault = state_.With([&](State& state) {
-      state.requests.push_back(request);
-      return state.faults.Choose(request);
-    });
-    Answer answer = Honest(request);
-    if (fault) Spoil(*fault, request, answer);
-    if (!Deliver(answer, connection)) return;
+void FakeS3::Serve(int socket, int number) {
+  std::string received;
+  std::array<char, 16384> buffer{};
+  for (bool more = true; more;) {
+    const auto end = received.find("\r\n\r\n");
+    if (end == std::string::npos) {
+      const auto got = ::recv(socket, buffer.data(), buffer.size(), 0);
+      if (got <= 0) break;
+      received.append(buffer.data(), static_cast<std::size_t>(got));
+      continue;
+    }
+    auto request = ParseHead(received.substr(0, end + 4));
+    received.erase(0, end + 4);
+    if (!request) break;
+    request->connection = number;
+    const S3Fault fault = Note(*request);
+    more = Send(socket, MakeAnswer(*request, fault), fault);
   }
+  const std::lock_guard lock(mutex_);
+  sockets_.remove(socket);
+  ::close(socket);
 }
 
-FakeS3::Answer FakeS3::Honest(const SeenRequest& request) {
+S3Fault FakeS3::Note(S3Request& request) {
+  const std::lock_guard lock(mutex_);
+  request.number = static_cast<int>(requests_.size()) + 1;
+  requests_.push_back(request);
+  for (auto& rule : rules_) {
+    if (rule.left == 0 || !rule.when(request)) continue;
+    if (rule.left > 0) --rule.left;
+    ++fired_[rule.fault.name];
+    return rule.fault;
+  }
+  return {};
+}
+
+std::optional<FakeS3::Object> FakeS3::Find(const std::string& path) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = objects_.find(path); found != objects_.end()) return found->second;
+  }
+  if (options_.root.empty() || path.find("..") != std::string::npos) return std::nullopt;
+  const auto file = options_.root / path;
+  if (!std::filesystem::is_regular_file(file)) return std::nullopt;
+  std::string text(std::filesystem::file_size(file), '\0');
+  std::ifstream(file, std::ios::binary)
+      .read(text.data(), static_cast<std::streamsize>(text.size()));
+  const std::uint32_t crc = Crc32c(text);
+  return Object{std::make_shared<const std::string>(std::move(text)), crc};
+}
+
+bool FakeS3::BucketExists(const std::string& path) {
+  const std::string bucket = path.substr(0, path.find('/'));
+  const std::lock_guard lock(mutex_);
+  const auto next = objects_.lower_bound(bucket + "/");
+  if (next != objects_.end() && next->first.starts_with(bucket + "/")) return true;
+  return !options_.root.empty() && std::filesystem::is_directory(options_.root / bucket);
+}
+
+FakeS3::Answer FakeS3::ErrorAnswer(const S3Request& request, const S3Fault& fault) {
   Answer answer;
-  auto object = Object(request.path);
-  if (!object) {
-    const std::string bucket = BucketOf(request.path);
-    const bool there =
-        fs::is_directory(options_.root.string() + bucket) || state_.With([&](State& state) {
-          const auto near = state.objects.lower_bound(bucket);
-          return near != state.objects.end() && near->first.starts_with(bucket);
-        });
-    answer.Refuse(404, there ? "NoSuchKey" : "NoSuchBucket");
-    return answer;
+  answer.status = fault.status;
+  std::string code = fault.code;
+  if (answer.status == 0) {
+    answer.status = 404;
+    code = BucketExists(request.key) ? "NoSuchKey" : "NoSuchBucket";
   }
-  answer.headers["Content-Type"] = "binary/octet-stream";
-  if (options_.crc) {
-    answer.headers["x-amz-meta-crc32c"] =
-        std::to_string(juicefs::Crc32c(std::as_bytes(std::span(*object))));
-  }
-  const auto asked = request.headers.find("range");
-  if (asked == request.headers.end()) {
-    answer.SetBody(*std::move(object));
-    return answer;
-  }
-  const auto range = ParseRange(asked->second, object->size());
-  if (!range || range->first >= object->size()) {
-    answer.Refuse(416, "InvalidRange");
-    return answer;
-  }
-  const auto [first, last] = *range;
-  answer.status = 206;
-  answer.headers["Content-Range"] = "bytes " + std::to_string(first) + "-" + std::to_string(last) +
-                                    "/" + std::to_string(object->size());
-  answer.SetBody(object->substr(first, last - first + 1));
+  answer.bytes = std::make_shared<const std::string>(code.empty() ? "" : ErrorDocument(code));
+  answer.body = *answer.bytes;
+  answer.headers = {{"Content-Type", "application/xml"}};
   return answer;
 }
 
-void FakeS3::Spoil(const Fault& fault, const SeenRequest& request, Answer& answer) {
-  using End = Answer::End;
-  const std::size_t size = answer.body.size();
-  const std::size_t at = fault.argument.value_or(size / 2);
-  const std::size_t some = fault.argument.value_or(1);
-  switch (fault.kind) {
-    case FaultKind::kInternalError: return answer.Refuse(500, "InternalError");
-    case FaultKind::kSlowDown: return answer.Refuse(503, "SlowDown");
-    case FaultKind::kTooManyRequests: return answer.Refuse(429, "TooManyRequests");
-    case FaultKind::kAccessDenied: return answer.Refuse(403, "AccessDenied");
-    case FaultKind::kNoSuchKey: return answer.Refuse(404, "NoSuchKey");
-    case FaultKind::kNoSuchBucket: return answer.Refuse(404, "NoSuchBucket");
-    case FaultKind::kRedirect:
-      answer.Refuse(301, "PermanentRedirect");
-      answer.headers["x-amz-bucket-region"] = "eu-west-7";
-      return;
-    case FaultKind::kReset: return answer.EndAfter(at, End::kReset);
-    case FaultKind::kStall: return answer.EndAfter(at, End::kStall);
-    case FaultKind::kCloseEarly: return answer.EndAfter(at, End::kClose);
-    case FaultKind::kLengthTooLong:
-      answer.declared = size + some;
-      return answer.EndAfter(size, End::kClose);
-    case FaultKind::kLengthTooShort: answer.declared = size - std::min(size, some); return;
-    case FaultKind::kLongerBody: return answer.SetBody(answer.body + std::string(some, 'x'));
-    case FaultKind::kShorterBody:
-      return answer.SetBody(answer.body.substr(0, size - std::min(size, some)));
-    case FaultKind::kChunked: answer.chunked = true; return;
-    case FaultKind::kHtmlPage:
-      answer.status = 200;
-      answer.headers = {{"Content-Type", "text/html; charset=utf-8"}};
-      return answer.SetBody("<html><body>Please log in to the network</body></html>");
-    case FaultKind::kGzip: answer.headers["Content-Encoding"] = "gzip"; return;
-    case FaultKind::kFlippedBit: {
-      if (size == 0) return;
-      const std::size_t bit = fault.argument.value_or(size * 4 + 3) % (size * 8);
-      answer.body[bit / 8] = static_cast<char>(answer.body[bit / 8] ^ (1 << bit % 8));
-      return;
-    }
-    case FaultKind::kOtherObject:
-      if (auto other = Neighbour(request.path, size)) answer.SetBody(*std::move(other));
-      return;
-    case FaultKind::kSlow: answer.bytes_per_second = fault.argument.value_or(64 << 10); return;
-    case FaultKind::kIgnoredRange:
-      answer.status = 200;
-      answer.headers.erase("Content-Range");
-      return answer.SetBody(Object(request.path).value_or(""));
-    case FaultKind::kWrongRange:
-      answer.headers["Content-Range"] = "bytes " + std::to_string(some) + "-" +
-                                        std::to_string(some + size - 1) + "/" +
-                                        std::to_string(some + size);
-      return;
+FakeS3::Answer FakeS3::ObjectAnswer(const S3Request& request, const Object& object,
+                                    const S3Fault& fault) {
+  Answer answer;
+  answer.bytes = object.bytes;
+  answer.body = *answer.bytes;
+  answer.headers = {{"Content-Type", "application/octet-stream"},
+                    {"ETag", "\"" + std::to_string(object.crc32c) + "\""}};
+  if (options_.checksums) Set(answer.headers, "x-amz-meta-crc32c", std::to_string(object.crc32c));
+  std::size_t first = 0;
+  std::size_t last = 0;
+  const auto range = request.headers.find("range");
+  if (range != request.headers.end() && !fault.ignore_range &&
+      std::sscanf(range->second.c_str(), "bytes=%zu-%zu", &first, &last) == 2) {
+    answer.status = first < answer.body.size() ? 206 : 416;
+    answer.body = answer.body.substr(std::min(first, answer.body.size()), last - first + 1);
+    Set(answer.headers, "Content-Range",
+        "bytes " + std::to_string(first) + "-" + std::to_string(first + answer.body.size() - 1) +
+            "/" + std::to_string(object.bytes->size()));
   }
+  if (fault.change_body) {
+    std::string changed(answer.body);
+    fault.change_body(changed);
+    answer.bytes = std::make_shared<const std::string>(std::move(changed));
+    answer.body = *answer.bytes;
+  }
+  return answer;
 }
 
-bool FakeS3::Deliver(const Answer& answer, ServedConnection& connection) {
-  std::string head = "HTTP/1.1 " + std::to_string(answer.status) + " " +
-                     std::string(StatusText(answer.status)) + "\r\nServer: fake\r\n";
-  for (const auto& [name, value] : answer.headers) head += name + ": " + value + "\r\n";
-  head += answer.chunked ? "Transfer-Encoding: chunked\r\n\r\n"
-                         : "Content-Length: " + std::to_string(answer.declared) + "\r\n\r\n";
-  if (!connection.Send(head)) return false;
-
-  const bool in_pieces = answer.chunked || answer.bytes_per_second != 0;
-  const std::size_t most =
-      answer.bytes_per_second == 0 ? 10000 : std::max<std::size_t>(1, answer.bytes_per_second / 20);
-  const std::string_view body = std::string_view(answer.body).substr(0, answer.sent);
-  for (std::size_t at = 0; at < body.size();) {
-    const auto piece = in_pieces ? body.substr(at, most) : body;
-    std::array<char, 20> size{};
-    const auto digits = std::to_chars(size.begin(), size.end(), piece.size(), 16);
-    const std::string before(size.data(), digits.ptr);
-    if (answer.chunked && !connection.Send(before + "\r\n")) return false;
-    if (!connection.Send(piece)) return false;
-    if (answer.chunked && !connection.Send("\r\n")) return false;
-    if (answer.bytes_per_second != 0) std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    at += piece.size();
+FakeS3::Answer FakeS3::MakeAnswer(const S3Request& request, const S3Fault& fault) {
+  const auto object = fault.status == 0 ? Find(request.key) : std::nullopt;
+  Answer answer = object ? ObjectAnswer(request, *object, fault) : ErrorAnswer(request, fault);
+  if (fault.chunked) {
+    Set(answer.headers, "Transfer-Encoding", "chunked");
+  } else if (!fault.no_length) {
+    const auto length = static_cast<std::ptrdiff_t>(answer.body.size()) + fault.length_lie;
+    Set(answer.headers, "Content-Length", std::to_string(length));
   }
-  if (answer.chunked && !connection.Send("0\r\n\r\n")) return false;
-  if (answer.end == Answer::End::kReset) connection.ResetAtEnd();
-  if (answer.end == Answer::End::kStall) connection.StaySilent();
-  return answer.end == Answer::End::kKeep;
+  for (const auto& [name, value] : fault.headers) Set(answer.headers, name, value);
+  if (request.method == "HEAD") answer.body = {};
+  return answer;
 }
 
-std::optional<std::string> FakeS3::Object(const std::string& path) {
-  auto object = state_.With([&](State& state) -> std::optional<std::string> {
-    const auto found = state.objects.find(path);
-    if (found == state.objects.end()) return std::nullopt;
-    return found->second;
-  });
-  const bool climbs = (path + "/").find("/../") != std::string::npos;
-  if (!object && !options_.root.empty() && !climbs)
-    object = FileBytes(options_.root.string() + path);
-  return object;
+bool FakeS3::Send(int socket, Answer answer, const S3Fault& fault) {
+  if (!fault.silent) {
+    std::string head = fault.first_line.empty()
+                           ? "HTTP/1.1 " + std::to_string(answer.status) + " Answer"
+                           : fault.first_line;
+    for (const auto& [name, value] : answer.headers) head += "\r\n" + name + ": " + value;
+    if (!SendAll(socket, head + "\r\n\r\n")) return false;
+    const auto body = answer.body.substr(0, fault.end_at.value_or(answer.body.size()));
+    if (!SendPaced(socket, body, fault)) return false;
+    if (fault.chunked && !fault.end_at && !SendAll(socket, "0\r\n\r\n")) return false;
+  }
+  if (fault.end == S3Fault::End::kStall) Stall();
+  if (fault.end == S3Fault::End::kReset) {
+    const linger abort{1, 0};
+    ::setsockopt(socket, SOL_SOCKET, SO_LINGER, &abort, sizeof abort);
+  }
+  return fault.end == S3Fault::End::kKeepAlive;
 }
 
-std::optional<std::string> FakeS3::Neighbour(const std::string& path, std::size_t size) {
-  auto other = state_.With([&](State& state) -> std::optional<std::string> {
-    for (const auto& [name, bytes] : state.objects) {
-      if (name != path && bytes.size() == size) return bytes;
+bool FakeS3::SendPaced(int socket, std::string_view bytes, const S3Fault& fault) {
+  constexpr std::size_t kChunk = 60000;
+  std::size_t piece = fault.piece;
+  if (piece == 0) piece = fault.chunked ? kChunk : std::max<std::size_t>(bytes.size(), 1);
+  while (!bytes.empty()) {
+    if (fault.pause.count() > 0 && !Pause(fault.pause)) return false;
+    const auto part = bytes.substr(0, piece);
+    bytes.remove_prefix(part.size());
+    if (fault.chunked) {
+      std::ostringstream size;
+      size << std::hex << part.size() << ";of=interest\r\n";
+      if (!SendAll(socket, size.str())) return false;
     }
-    return std::nullopt;
-  });
-  if (other || options_.root.empty()) return other;
-  const fs::path own = options_.root.string() + path;
-  for (const auto& entry : fs::directory_iterator(own.parent_path())) {
-    if (entry.is_regular_file() && entry.path() != own && entry.file_size() == size) {
-      return FileBytes(entry.path());
-    }
+    if (!SendAll(socket, part)) return false;
+    if (fault.chunked && !SendAll(socket, "\r\n")) return false;
   }
-  return std::nullopt;
+  return true;
+}
+
+bool FakeS3::Pause(std::chrono::milliseconds time) {
+  std::unique_lock lock(mutex_);
+  return !stopped_.wait_for(lock, time, [this] { return stop_; });
+}
+
+void FakeS3::Stall() {
+  std::unique_lock lock(mutex_);
+  stopped_.wait(lock, [this] { return stop_; });
 }
 
 }  // namespace prewarm::rig

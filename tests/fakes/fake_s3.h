@@ -4,8 +4,8 @@
 //
 //   FakeS3 s3;
 //   s3.Put("bucket/vol/chunks/0/0/1_0_4", "data");
-//   s3.FailWhen(KeyContains("1_0_4"), S3Fault::Status(503, "SlowDown"), 2);   // the first two
-//   times s3.FailWhen(Sometimes(0.1, seed), S3Fault::FlipBit(1000));
+//   s3.FailWhen(KeyContains("1_0_4"), S3Fault::Status(503, "SlowDown"), 2);  // twice
+//   s3.FailWhen(Sometimes(0.1, seed), S3Fault::FlipBit(1000));
 //   ... read http://127.0.0.1:<s3.port()>/bucket ...
 //   EXPECT_EQ(s3.Fired().at("503"), 2);
 #pragma once
@@ -86,7 +86,6 @@ class FakeS3 {
     S3Fault fault;
     int left;
   };
-  struct Connection;
   struct Answer;
 
   void Accept();
@@ -95,13 +94,15 @@ class FakeS3 {
   std::optional<Object> Find(const std::string& path);
   bool BucketExists(const std::string& path);
   Answer MakeAnswer(const S3Request& request, const S3Fault& fault);
+  Answer ErrorAnswer(const S3Request& request, const S3Fault& fault);
+  Answer ObjectAnswer(const S3Request& request, const Object& object, const S3Fault& fault);
   bool Send(int socket, Answer answer, const S3Fault& fault);
   bool SendPaced(int socket, std::string_view bytes, const S3Fault& fault);
   bool Pause(std::chrono::milliseconds time);  // false: the server stops
   void Stall();
 
   const Options options_;
-  int listener_ = -1;
+  const int listener_;
   std::uint16_t port_ = 0;
 
   mutable std::mutex mutex_;  // guards what follows

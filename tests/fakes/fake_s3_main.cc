@@ -1,12 +1,12 @@
-// The fake S3 server as a program, for tests in other languages:
-//
-//   fake_s3 --root DIR [--fault NAME:PROBABILITY[:ARGUMENT]]… [--seed N] [--crc] [--first-only]
-//
-// Serves DIR/bucket/key as /bucket/key. Prints "port=N" at the start and, when it is asked to end,
-// one line of JSON that says how many requests came and how often each fault struck.
-#include <csignal>
-#include <cstdio>
+// The fake S3 server as a program, for end-to-end tests: serves a folder (<root>/<bucket>/<key>)
+// with faults drawn by chance. Prints {"port": N} when it listens; at SIGTERM or SIGINT prints how
+// many requests it saw and how often each fault was used, as one line of JSON, and ends.
+#include <signal.h>
+
+#include <algorithm>
 #include <cstdlib>
+#include <iostream>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,92 +15,117 @@
 namespace {
 
 using prewarm::rig::FakeS3;
-using prewarm::rig::Fault;
+using prewarm::rig::S3Fault;
 
-struct Chance {
-  double probability = 0;
-  Fault fault;
-};
+constexpr auto kUsage =
+    "usage: fake_s3 --root DIR [--port N] [--seed N] [--no-checksums] [--fault WHAT:HOW[:KEY]]...\n"
+    "  WHAT  a status such as 503 or 404, or one of the faults below\n"
+    "  HOW   a probability such as 0.05, or first20 for the first 20 requests that match\n"
+    "  KEY   only for keys that contain this\n"
+    "The first fault that applies to a request is used. Faults:";
 
-struct Arguments {
-  FakeS3::Options options;
-  std::vector<Chance> chances;
-};
-
-std::optional<Chance> ParseFault(const std::string& text) {
-  const auto colon = text.find(':');
-  if (colon == std::string::npos) return std::nullopt;
-  const auto kind = prewarm::rig::FaultNamed(text.substr(0, colon));
-  if (!kind) return std::nullopt;
-  Chance chance{std::strtod(text.c_str() + colon + 1, nullptr), {*kind, std::nullopt}};
-  const auto argument = text.find(':', colon + 1);
-  if (argument != std::string::npos) {
-    chance.fault.argument = std::strtoull(text.c_str() + argument + 1, nullptr, 10);
-  }
-  return chance;
+int Usage(const std::string& problem) {
+  std::cerr << "fake_s3: " << problem << "\n" << kUsage;
+  for (const auto& name : S3Fault::Names()) std::cerr << " " << name;
+  std::cerr << "\n";
+  return 2;
 }
 
-std::optional<Arguments> ParseArguments(const std::vector<std::string>& words) {
-  Arguments arguments;
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    const std::string& word = words[i];
-    if (word == "--crc") {
-      arguments.options.crc = true;
-    } else if (word == "--first-only") {
-      arguments.options.fail_first_only = true;
-    } else if (i + 1 == words.size()) {
-      return std::nullopt;
-    } else if (word == "--root") {
-      arguments.options.root = words[++i];
-    } else if (word == "--seed") {
-      arguments.options.seed = std::strtoull(words[++i].c_str(), nullptr, 10);
-    } else if (word == "--fault") {
-      const auto chance = ParseFault(words[++i]);
-      if (!chance) return std::nullopt;
-      arguments.chances.push_back(*chance);
+struct Wish {
+  S3Fault fault;
+  double probability = 1;
+  int times = FakeS3::kEveryTime;
+  std::string key;
+};
+
+struct Wishes {
+  FakeS3::Options server;
+  std::uint64_t seed = 1;
+  std::vector<Wish> faults;
+};
+
+// Nothing if the text is not WHAT:HOW[:KEY].
+std::optional<Wish> ParseWish(const std::string& text) {
+  const auto first = text.find(':');
+  if (first == std::string::npos) return std::nullopt;
+  const auto second = std::min(text.find(':', first + 1), text.size());
+  const auto fault = S3Fault::Named(text.substr(0, first));
+  if (!fault) return std::nullopt;
+  Wish wish{.fault = *fault, .key = ""};
+  const std::string how = text.substr(first + 1, second - first - 1);
+  char* end = nullptr;
+  if (how.starts_with("first")) {
+    wish.times = static_cast<int>(std::strtol(how.c_str() + 5, &end, 10));
+  } else {
+    wish.probability = std::strtod(how.c_str(), &end);
+  }
+  if (how.empty() || *end != '\0') return std::nullopt;
+  if (second < text.size()) wish.key = text.substr(second + 1);
+  return wish;
+}
+
+// What is wrong with the command line, or nothing.
+std::string Parse(const std::vector<std::string>& arguments, Wishes& wishes) {
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const std::string& name = arguments[i];
+    if (name == "--no-checksums") {
+      wishes.server.checksums = false;
+      continue;
+    }
+    if (i + 1 == arguments.size()) return name + " needs a value, or is no option";
+    const std::string& value = arguments[++i];
+    if (name == "--root") {
+      wishes.server.root = value;
+    } else if (name == "--port") {
+      wishes.server.port = static_cast<std::uint16_t>(std::stoul(value));
+    } else if (name == "--seed") {
+      wishes.seed = std::stoull(value);
+    } else if (name == "--fault") {
+      const auto wish = ParseWish(value);
+      if (!wish) return "\"" + value + "\" is not a fault";
+      wishes.faults.push_back(*wish);
     } else {
-      return std::nullopt;
+      return name + " is no option";
     }
   }
-  if (arguments.options.root.empty()) return std::nullopt;
-  return arguments;
+  return std::filesystem::is_directory(wishes.server.root) ? "" : "--root must name a folder";
 }
 
-void Report(FakeS3& server) {
-  std::string faults;
-  for (const auto& [kind, times] : server.Fired()) {
-    faults += (faults.empty() ? "\"" : ", \"") + std::string(prewarm::rig::FaultName(kind)) +
-              "\": " + std::to_string(times);
+void Report(const FakeS3& s3) {
+  std::cout << "{\"requests\": " << s3.Requests().size() << ", \"fired\": {";
+  const char* comma = "";
+  for (const auto& [name, times] : s3.Fired()) {
+    std::cout << comma << "\"" << name << "\": " << times;
+    comma = ", ";
   }
-  std::printf("{\"requests\": %zu, \"connections\": %zu, \"faults\": {%s}}\n",
-              server.Requests().size(), server.connections(), faults.c_str());
+  std::cout << "}}" << std::endl;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  const auto arguments = ParseArguments({argv + 1, argv + argc});
-  if (!arguments) {
-    std::fprintf(stderr,
-                 "usage: fake_s3 --root DIR [--fault NAME:PROBABILITY[:ARGUMENT]]... [--seed N] "
-                 "[--crc] [--first-only]\n");
-    return 2;
-  }
-  // Blocked before any thread starts, so that only sigwait sees them.
-  sigset_t signals{};
+  Wishes wishes;
+  const auto problem = Parse({argv + 1, argv + argc}, wishes);
+  if (!problem.empty()) return Usage(problem);
+
+  // Blocked before the server's threads start, so that only sigwait sees them.
+  sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 
-  FakeS3 server(arguments->options);
-  for (const auto& [probability, fault] : arguments->chances) {
-    server.FailSometimes(probability, fault);
+  FakeS3 s3(wishes.server);
+  for (const auto& wish : wishes.faults) {
+    auto by_chance = prewarm::rig::Sometimes(wish.probability, wishes.seed++);
+    auto by_key = prewarm::rig::KeyContains(wish.key);
+    s3.FailWhen(
+        [by_chance, by_key](const auto& request) { return by_key(request) && by_chance(request); },
+        wish.fault, wish.times);
   }
-  std::printf("port=%u\n", static_cast<unsigned>(server.port()));
-  std::fflush(stdout);
+  std::cout << "{\"port\": " << s3.port() << "}" << std::endl;
   int signal = 0;
   sigwait(&signals, &signal);
-  Report(server);
+  Report(s3);
   return 0;
 }
