@@ -107,10 +107,9 @@ bool CapacityShare::CountIsFresh() {
 
 Status CapacityShare::Take(std::uint64_t bytes) {
   if (TryTake(bytes)) return {};
-  if (!CountIsFresh()) {
-    TRY_STATUS(Recount());
-    if (TryTake(bytes)) return {};
-  }
+  // A fresh count may be another thread's, made since the line above: ask again in any case.
+  if (!CountIsFresh()) TRY_STATUS(Recount());
+  if (TryTake(bytes)) return {};
   return Fail(
       ErrorCode::kNoSpace,
       fmt::format("{}: its share of the cache size, {}, is used up", path_, FormatBytes(capacity_)),

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <functional>
+#include <utility>
 
 #include "common/base/units.h"
 #include "tests/rig/cache_fixture.h"
@@ -84,9 +86,13 @@ TEST_F(Share, IsCountedAnewAfterAnEviction) {
 
 class FakeClock final : public Clock {
  public:
-  [[nodiscard]] SteadyTime Now() const override { return now; }
+  [[nodiscard]] SteadyTime Now() const override {
+    if (meanwhile) std::exchange(meanwhile, nullptr)();
+    return now;
+  }
   [[nodiscard]] WallTime WallNow() const override { return {}; }
   SteadyTime now{};
+  mutable std::function<void()> meanwhile;  // what another thread does when the time is asked
 };
 
 TEST(CapacityShare, RecountsBeforeItRefusesUnlessItJustDid) {
@@ -102,6 +108,13 @@ TEST(CapacityShare, RecountsBeforeItRefusesUnlessItJustDid) {
   clock.now += std::chrono::seconds(11);
   EXPECT_TRUE(share.Take(10));
   EXPECT_EQ(counts, 2);
+}
+
+TEST(CapacityShare, IsNotRefusedBecauseAnotherThreadCountedFirst) {
+  FakeClock clock;
+  CapacityShare share(100, "dir", []() -> Result<CachedBlocks> { return CachedBlocks{}; }, clock);
+  clock.meanwhile = [&] { ASSERT_TRUE(share.Recount()); };
+  EXPECT_TRUE(share.Take(10));
 }
 
 TEST(Floor, IsTheLargestOfTheThree) {
