@@ -39,11 +39,10 @@ S3Credentials FromProfile(const std::string& file, std::string_view profile) {
 
 Result<S3Credentials> AmbientCredentials(const Environment& environment,
                                          const ReadFile& read_file) {
-  const auto id = environment("AWS_ACCESS_KEY_ID");
-  const auto secret = environment("AWS_SECRET_ACCESS_KEY");
-  if (id && secret) {
-    return S3Credentials{*id, Secret(*secret),
-                         Secret(environment("AWS_SESSION_TOKEN").value_or(""))};
+  const auto id = environment("AWS_ACCESS_KEY_ID").value_or("");
+  const auto secret = environment("AWS_SECRET_ACCESS_KEY").value_or("");
+  if (!id.empty() && !secret.empty()) {
+    return S3Credentials{id, Secret(secret), Secret(environment("AWS_SESSION_TOKEN").value_or(""))};
   }
   const auto path = environment("AWS_SHARED_CREDENTIALS_FILE")
                         .value_or(environment("HOME").value_or("") + "/.aws/credentials");
@@ -55,7 +54,9 @@ Result<S3Credentials> AmbientCredentials(const Environment& environment,
   return Fail(ErrorCode::kInvalidArgument,
               "no credentials for the store: the volume's setting has none. Set ACCESS_KEY and "
               "SECRET_KEY, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the profile \"" +
-                  profile + "\" in " + path + " (ACCESS_KEY=anonymous for a public bucket)");
+                  profile + "\" in " + path +
+                  " (ACCESS_KEY=anonymous for a public bucket); roles of the machine or of the pod "
+                  "are not supported");
 }
 
 }  // namespace prewarm::agent

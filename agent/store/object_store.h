@@ -37,9 +37,8 @@ class ObjectStore {
   // kNotFound/kNotFound: no such object. kNotFound/kUnspecified: no such bucket or folder: nothing
   //   will be found.
   // kPermission: refused. kUnavailable, kTimeout: worth a retry (reason says throttled,
-  // server_error,
-  //   connection or timeout).
-  // kCorrupt: wrong_length (object longer than the buffer, shorter than asked, cut off) or
+  //   server_error, connection (also cut off in the middle) or timeout).
+  // kCorrupt: wrong_length (object longer than the buffer, shorter than the range asked for) or
   //   not_an_object (error page, wrong range, transcoded). kCancelled: the task group stopped.
   virtual Task<Result<ObjectBytes>> Read(ReadRequest request, std::span<std::byte> into) = 0;
   // "s3 bucket models at 10.0.0.5:9000": for messages; no secrets.

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::string_view kAmazon = ".amazonaws.com";
 constexpr std::string_view kAmazonChina = ".amazonaws.com.cn";
+constexpr std::string_view kAmazonVpce = ".vpce.amazonaws.com";
 
 Error BadBucket(std::string_view text, const std::string& why) {
   return Fail(ErrorCode::kInvalidArgument,
@@ -38,7 +39,30 @@ struct BucketText {
   }
 };
 
-bool IsTrue(std::string_view text) { return text == "1" || text == "true" || text == "t"; }
+bool IsTrue(std::string_view text) {
+  return text == "1" || text == "t" || text == "T" || text == "true" || text == "True" ||
+         text == "TRUE";
+}
+
+std::string PercentDecoded(std::string_view text) {
+  std::string decoded;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    unsigned byte = 0;
+    const bool escaped = text[i] == '%' && i + 2 < text.size();
+    const char* digits = text.data() + i + 1;
+    if (escaped && std::from_chars(digits, digits + 2, byte, 16).ptr == digits + 2) {
+      decoded += static_cast<char>(byte);
+      i += 2;
+    } else {
+      decoded += text[i];
+    }
+  }
+  return decoded;
+}
+
+bool IsAddress(std::string_view host) {
+  return host.starts_with('[') || host.find_first_not_of("0123456789.") == std::string_view::npos;
+}
 
 std::string_view StripSlashes(std::string_view text) {
   while (text.starts_with('/')) text.remove_prefix(1);
@@ -52,7 +76,7 @@ void ParseQuery(std::string_view text, BucketText& parts) {
     const auto pair = text.substr(0, end);
     const auto equals = std::min(pair.find('='), pair.size());
     parts.query[std::string(pair.substr(0, equals))] =
-        equals < pair.size() ? std::string(pair.substr(equals + 1)) : "true";
+        equals < pair.size() ? PercentDecoded(pair.substr(equals + 1)) : "true";
     text.remove_prefix(std::min(end + 1, text.size()));
   }
 }
@@ -103,10 +127,18 @@ std::string RegionFromEnvironment(const Environment& environment) {
   return "us-east-1";
 }
 
+// "….vpce-1a2b.s3.eu-west-1.vpce.amazonaws.com" -> "eu-west-1".
+std::string RegionOfVpceHost(std::string_view host) {
+  const auto before = host.substr(0, host.size() - kAmazonVpce.size());
+  return std::string(before.substr(before.rfind('.') + 1));
+}
+
 // "s3.eu-west-1.amazonaws.com", "s3-eu-west-1.…", "s3.dualstack.eu-west-1.…" -> "eu-west-1".
 std::string RegionOfAmazonHost(std::string_view host) {
   if (host.starts_with("s3-") || host.starts_with("s3.")) host.remove_prefix(3);
-  if (host.starts_with("dualstack.")) host.remove_prefix(10);
+  for (const std::string_view variant : {"fips.", "dualstack."}) {
+    if (host.starts_with(variant)) host.remove_prefix(variant.size());
+  }
   const auto label = host.substr(0, host.find('.'));
   if (label == "amazonaws" || label == "external-1" || label == "s3") return "us-east-1";
   return std::string(label);
@@ -147,10 +179,12 @@ Status SplitHost(std::string_view text, const BucketText& parts, const std::stri
                  S3Location& location) {
   const std::string_view host = parts.host;
   const auto dot = host.find('.');
+  if (IsAddress(host) || (dot == std::string_view::npos && parts.port)) {
+    return BadBucket(text, "it names no bucket; write <endpoint>/<bucket>");
+  }
   if (dot == std::string_view::npos) {  // an AWS bucket, its region unknown
     location.bucket = parts.host;
     location.region = fallback_region;
-    location.region_known = false;
     SetAmazonHost(location, "s3." + fallback_region + std::string(kAmazon));
     return {};
   }
@@ -161,7 +195,6 @@ Status SplitHost(std::string_view text, const BucketText& parts, const std::stri
         host.substr(0, host.size() - std::string_view(".vpce.amazonaws.com").size());
     location.region = std::string(before.substr(before.rfind('.') + 1));
     location.host = std::string(rest);
-    location.path_style = true;
     return {};
   }
   if (IsAmazon(host)) {
@@ -192,6 +225,20 @@ std::string S3Location::HostHeader() const {
 
 std::string S3Location::PathPrefix() const { return path_style ? "/" + bucket : ""; }
 
+void S3Location::MoveTo(const std::string& other_region) {
+  const auto at = host.find("." + region + ".");
+  const auto old_form = host.find("s3-" + region + ".");
+  if (at != std::string::npos) {
+    host.replace(at + 1, region.size(), other_region);
+  } else if (old_form != std::string::npos) {
+    host.replace(old_form + 3, region.size(), other_region);
+  } else {
+    host = "s3." + other_region +
+           std::string(other_region.starts_with("cn-") ? kAmazonChina : kAmazon);
+  }
+  region = other_region;
+}
+
 Result<S3Location> ParseS3Bucket(std::string_view text, const Environment& environment) {
   const auto bare = text.substr(0, text.find('?'));
   const bool custom = Contains(bare, ".") && !StripSlashes(bare).ends_with(kAmazon);
@@ -203,7 +250,10 @@ Result<S3Location> ParseS3Bucket(std::string_view text, const Environment& envir
     TRY_STATUS(SplitHost(text, parts, fallback, location));
   } else {
     location.bucket = parts.path.substr(0, parts.path.find('/'));
-    if (IsAmazon(parts.host)) {
+    if (parts.host.ends_with(kAmazonVpce)) {
+      location.host = parts.host;
+      location.region = RegionOfVpceHost(parts.host);
+    } else if (IsAmazon(parts.host)) {
       SetAmazonHost(location, parts.host);
       location.region = RegionOfAmazonHost(parts.host);
     } else {

@@ -35,11 +35,14 @@ struct S3Location {
   [[nodiscard]] std::string ConnectHost() const;
   [[nodiscard]] std::string HostHeader() const;
   [[nodiscard]] std::string PathPrefix() const;  // "" or "/bucket"
+  // To another of Amazon's regions.
+  void MoveTo(const std::string& other_region);
 
   bool operator==(const S3Location&) const = default;
 };
 
-// kInvalidArgument: no bucket in the text, a port out of range; the message quotes the text.
+// kInvalidArgument: no bucket or no host in the text, a port out of range, another scheme; the
+// message quotes the text.
 Result<S3Location> ParseS3Bucket(std::string_view text, const Environment& environment);
 Result<S3Location> ParseMinioBucket(std::string_view text, const Environment& environment);
 

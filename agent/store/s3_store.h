@@ -1,6 +1,7 @@
 // Objects of a bucket that speaks S3: AWS, MinIO, GCS's interoperability endpoint and their kin.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -17,28 +18,29 @@ class S3Store final : public ObjectStore {
   // Without credentials requests are not signed. kInvalidConfig: unusable TLS files.
   static Result<std::unique_ptr<ObjectStore>> Create(S3Location location,
                                                      std::optional<S3Credentials> credentials,
-                                                     const Clock& clock);
+                                                     const Clock& clock,
+                                                     net::HttpLimits limits = {});
 
   Task<Result<ObjectBytes>> Read(ReadRequest request, std::span<std::byte> into) override;
   [[nodiscard]] std::string Describe() const override;
 
  private:
   S3Store(S3Location location, std::optional<S3Credentials> credentials,
-          std::shared_ptr<boost::asio::ssl::context> tls, const Clock& clock);
+          std::shared_ptr<boost::asio::ssl::context> tls, const Clock& clock,
+          net::HttpLimits limits);
 
-  Task<Result<net::HttpAnswer>> Get(const ReadRequest& request, std::span<std::byte> into);
-  [[nodiscard]] Result<ObjectBytes> Accept(const ReadRequest& request,
-                                           const net::HttpAnswer& answer) const;
-  [[nodiscard]] Error Refusal(const net::HttpAnswer& answer) const;
-  // True if the answer tells that the bucket lives in another region than we signed for.
-  bool LearnRegion(const net::HttpAnswer& answer);
+  [[nodiscard]] net::HttpRequest MakeRequest(const ReadRequest& request) const;
+  // Moves to the region that the answer names, if that is another one.
+  void LearnRegion(const net::HttpAnswer& answer);
   void MakeClient();
 
   S3Location location_;
   const std::optional<S3Credentials> credentials_;
   const std::shared_ptr<boost::asio::ssl::context> tls_;
   const Clock& clock_;
-  std::optional<net::HttpClient> client_;
+  const net::HttpLimits limits_;
+  // Replaced when the region changes; calls under way hold on to theirs.
+  std::shared_ptr<net::HttpClient> client_;
 };
 
 }  // namespace prewarm::agent

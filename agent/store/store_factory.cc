@@ -1,5 +1,6 @@
 #include "agent/store/store_factory.h"
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <utility>
@@ -21,20 +22,39 @@ std::optional<std::string> ReadWholeFile(const std::string& path) {
   return std::string(std::istreambuf_iterator<char>(in), {});
 }
 
+Result<S3Credentials> FindCredentials(const StoreOptions& options) {
+  S3Credentials found{options.access_key, options.secret_key, options.session_token};
+  if (options.storage == "minio") {
+    if (found.access_key.empty()) {
+      found.access_key = options.environment("MINIO_ACCESS_KEY").value_or("");
+    }
+    if (found.secret_key.empty()) {
+      found.secret_key = Secret(options.environment("MINIO_SECRET_KEY").value_or(""));
+    }
+  }
+  if (!found.access_key.empty()) return found;
+  return AmbientCredentials(options.environment, ReadWholeFile);
+}
+
+// They become header fields: a line break at the end of a mounted secret would end the header
+// early.
+bool FitForHeader(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return c > ' ' && c < '\x7f'; });
+}
+
 // Nothing: the requests are not to be signed.
 Result<std::optional<S3Credentials>> CredentialsFor(const StoreOptions& options) {
   if (options.access_key == kAnonymous) return std::optional<S3Credentials>();
-  if (!options.access_key.empty()) {
-    return std::optional(
-        S3Credentials{options.access_key, options.secret_key, options.session_token});
+  TRY(auto found, FindCredentials(options));
+  if (found.secret_key.empty()) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "there is no secret key for the access key " + found.access_key);
   }
-  if (options.storage == "minio") {
-    const auto id = options.environment("MINIO_ACCESS_KEY");
-    const auto secret = options.environment("MINIO_SECRET_KEY");
-    if (id && secret) return std::optional(S3Credentials{*id, Secret(*secret), Secret()});
+  if (!FitForHeader(found.access_key) || !FitForHeader(found.session_token.Reveal())) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "the access key or the session token contains a space or a line break");
   }
-  TRY(auto ambient, AmbientCredentials(options.environment, ReadWholeFile));
-  return std::optional(std::move(ambient));
+  return std::optional(std::move(found));
 }
 
 Error Unsupported(const std::string& storage) {
@@ -67,11 +87,10 @@ StoreOptions StoreOptionsFor(const juicefs::VolumeSettings& settings, Environmen
   StoreOptions options{settings.storage,      settings.bucket,        settings.access_key,
                        settings.secret_key,   settings.session_token, settings.shards,
                        std::move(environment)};
-  const auto id = options.environment("ACCESS_KEY");
-  const auto secret = options.environment("SECRET_KEY");
-  if (id) {
-    options.access_key = *id;
-    options.secret_key = Secret(secret.value_or(""));
+  const auto id = options.environment("ACCESS_KEY").value_or("");
+  if (!id.empty()) {
+    options.access_key = id;
+    options.secret_key = Secret(options.environment("SECRET_KEY").value_or(""));
     options.session_token = Secret(options.environment("SESSION_TOKEN").value_or(""));
   }
   return options;

@@ -3,11 +3,8 @@
 
 #include <boost/asio/thread_pool.hpp>
 #include <cstdint>
-#include <functional>
 #include <memory>
-#include <optional>
 #include <string>
-#include <string_view>
 
 #include "agent/store/object_store.h"
 #include "agent/store/s3_location.h"
