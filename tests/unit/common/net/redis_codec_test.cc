@@ -41,8 +41,8 @@ constexpr std::string_view kShown =
 TEST(RedisCodec, WritesCommandsAsTheProtocolHasThem) {
   std::string wire = "before";
   AppendRedisCommand({"HGET", "d1", std::string("a\0\r\n", 4), ""}, wire);
-  EXPECT_EQ(wire,
-            std::string("before*4\r\n$4\r\nHGET\r\n$2\r\nd1\r\n$4\r\na\0\r\n\r\n$0\r\n\r\n", 51));
+  using std::string_literals::operator""s;
+  EXPECT_EQ(wire, "before*4\r\n$4\r\nHGET\r\n$2\r\nd1\r\n$4\r\na\0\r\n\r\n$0\r\n\r\n"s);
 }
 
 TEST(RedisCodec, ReadsRepliesCutAtEveryByte) {
