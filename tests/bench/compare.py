@@ -12,6 +12,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
 import contenders
 import peers
@@ -33,6 +34,8 @@ def parse_arguments():
     parser.add_argument("--encrypt", action="store_true", help="a volume with an RSA key")
     parser.add_argument("--tls", action="store_true", help="nginx speaks TLS; clients verify its certificate")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each program (default 3)")
+    parser.add_argument("--settle", type=float, default=8, metavar="SECONDS",
+                        help="idle before each run, until freed memory is as cold as on a fresh node (default 8)")
     parser.add_argument("--cases", default=",".join(names), help=f"which programs (default {','.join(names)})")
     parser.add_argument("--json", metavar="FILE", help="write all measured values there")
     arguments = parser.parse_args()
@@ -100,10 +103,14 @@ def prepare(arguments, folder, programs, stack):
     return bench
 
 
-def one_run(bench, contender):
+def one_run(bench, contender, settle):
+    """Everybody starts alike: the dirty pages of the run before are written, and its freed memory has
+    gone back to where fresh memory comes from (a virtual machine returns it to its host after some
+    seconds; until then buffered writers get it back at half the price)."""
     target = bench.folder / "target"
     target.mkdir()
-    os.sync()  # nobody pays for the dirty pages of the run before
+    os.sync()
+    time.sleep(settle)
     try:
         cost = contender.warm(bench, target)
         contender.check(bench, target)
@@ -112,13 +119,13 @@ def one_run(bench, contender):
         shutil.rmtree(target)
 
 
-def run_rounds(bench, chosen, rounds):
+def run_rounds(bench, chosen, arguments):
     """Every round runs everyone once, in turn and then in reverse, so that drift hits all alike."""
     costs = {contender.name: [] for contender in chosen}
     gib = sum(contenders.size_of(key) for key in bench.keys) / GIB
-    for number in range(rounds):
+    for number in range(arguments.rounds):
         for contender in chosen if number % 2 == 0 else reversed(chosen):
-            cost = one_run(bench, contender)
+            cost = one_run(bench, contender, arguments.settle)
             costs[contender.name].append(cost)
             print(f"round {number + 1} {contender.name:12} {cost.wall / gib:6.2f} s/GiB wall "
                   f"{cost.cpu / gib:6.2f} s/GiB CPU {cost.peak_bytes >> 20:6} MiB", file=sys.stderr, flush=True)
@@ -171,7 +178,7 @@ def main():
         bench = prepare(arguments, folder, programs, stack)
         bench.volume.read_objects()
         print(f"{len(bench.keys)} blocks, {arguments.rounds} rounds, {os.cpu_count()} cores", file=sys.stderr)
-        costs, gib = run_rounds(bench, chosen, arguments.rounds)
+        costs, gib = run_rounds(bench, chosen, arguments)
     table = medians(costs, gib)
     print_table(table)
     print_ratios(table)

@@ -1,9 +1,11 @@
 """The real servers and the volume that a bench runs against, all on loopback and gone at the end."""
 
+import contextlib
 import json
 import os
 import pathlib
 import re
+import signal
 import socket
 import subprocess
 import time
@@ -174,7 +176,9 @@ class Mount:
         self.point.mkdir(exist_ok=True)
         run(volume.juicefs, "mount", "-d", "--no-usage-report", "--no-bgjob", "--cache-dir", cache,
             "--log", f"{folder}.log", volume.meta, self.point, env=volume.environment)
-        self.pid = json.loads((self.point / ".config").read_text())["Pid"]
+        config = json.loads((self.point / ".config").read_text())
+        self.pid = config["Pid"]
+        self.supervisor = config["PPid"]
 
     def cpu_seconds(self):
         stat = pathlib.Path(f"/proc/{self.pid}/stat").read_text()
@@ -186,5 +190,13 @@ class Mount:
         return int(re.search(r"VmHWM:\s+(\d+) kB", status).group(1)) << 10
 
     def unmount(self):
+        """Everything written is in the store by now: files are flushed when they are closed. The client
+        ends by itself when its file system is gone; sometimes it never does, and then it is killed, so
+        that it takes nothing from the next run."""
         run("umount", self.point)
-        wait_for(lambda: not pathlib.Path(f"/proc/{self.pid}").exists(), "end of the mount")
+        try:
+            wait_for(lambda: not pathlib.Path(f"/proc/{self.pid}").exists(), "end of the mount")
+        except BenchError:
+            for process in (self.supervisor, self.pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
