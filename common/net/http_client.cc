@@ -7,8 +7,10 @@
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/optional.hpp>
+#include <cstdint>
 #include <cstring>
 #include <string_view>
+#include <utility>
 
 namespace prewarm::net {
 namespace {
@@ -68,13 +70,15 @@ class HttpClient::Exchange {
     co_return Status();
   }
 
-  Task<Result<std::size_t>> ReadBody(std::span<std::byte> into) {
+  enum class IfLonger : std::uint8_t { kRefuse, kCut };
+
+  Task<Result<std::size_t>> ReadBody(std::span<std::byte> into, IfLonger if_longer) {
     const auto length = parser_.content_length();
-    if (length && !parser_.chunked()) {
-      if (*length > into.size()) co_return TooLong(into.size());
-      co_return co_await ReadExactly(into.first(static_cast<std::size_t>(*length)));
-    }
-    co_return co_await ReadDecoded(into);
+    if (!length || parser_.chunked()) co_return co_await ReadDecoded(into, if_longer);
+    if (*length > into.size() && if_longer == IfLonger::kRefuse) co_return TooLong(into.size());
+    body_done_ = *length <= into.size();
+    const auto wanted = std::min<std::uint64_t>(*length, into.size());
+    co_return co_await ReadExactly(into.first(static_cast<std::size_t>(wanted)));
   }
 
   // May the connection serve another request?
@@ -96,12 +100,11 @@ class HttpClient::Exchange {
       CO_TRY(const auto size, co_await stream_.ReadSome(into.subspan(done), limits_.progress));
       done += size;
     }
-    body_done_ = true;
     co_return done;
   }
 
   // Chunked bodies and bodies that end with the connection: through the parser, with a copy.
-  Task<Result<std::size_t>> ReadDecoded(std::span<std::byte> into) {
+  Task<Result<std::size_t>> ReadDecoded(std::span<std::byte> into, IfLonger if_longer) {
     auto& body = parser_.get().body();
     std::byte beyond{};  // a byte too many lands here
     std::size_t done = 0;
@@ -112,15 +115,19 @@ class HttpClient::Exchange {
       body.size = space;
       body.more = true;
       boost::system::error_code error;
-      head_begin_ += parser_.put(Unparsed(), error);
+      const std::size_t parsed = parser_.put(Unparsed(), error);
+      head_begin_ += parsed;
       done += space - body.size;
       if (done > into.size()) co_return TooLong(into.size());
       if (error == http::error::need_buffer) continue;
       if (error && error != http::error::need_more) co_return NotHttp(error);
       if (parser_.is_done()) break;
+      // One call takes one piece of the body: there may be another in what was received.
+      if (!error && parsed > 0 && head_begin_ < head_end_) continue;
       if (head_begin_ == head_end_) head_begin_ = head_end_ = 0;
       std::memmove(head_.data(), head_.data() + head_begin_, head_end_ - head_begin_);
       head_end_ -= std::exchange(head_begin_, 0);
+      if (head_end_ == head_.size()) co_return NotHttp(http::error::bad_chunk);
       auto size = co_await stream_.ReadSome(
           std::as_writable_bytes(std::span(head_)).subspan(head_end_), limits_.progress);
       if (!size && size.error().code == ErrorCode::kUnavailable && parser_.need_eof()) break;
@@ -176,10 +183,13 @@ Task<Result<HttpAnswer>> HttpClient::Get(HttpRequest request, std::span<std::byt
     answer.headers = exchange->message();
     const bool success = answer.status / 100 == 2;
     std::vector<std::byte> error_space(success ? 0 : kErrorBodySpace);
-    auto body = co_await exchange->ReadBody(success ? into : std::span(error_space));
+    auto body = success ? co_await exchange->ReadBody(into, Exchange::IfLonger::kRefuse)
+                        : co_await exchange->ReadBody(error_space, Exchange::IfLonger::kCut);
     if (success) {
       CO_TRY(answer.body_bytes, std::move(body));
-    } else if (body) {
+    } else if (!body && body.error().code == ErrorCode::kCancelled) {
+      co_return std::move(body).error();
+    } else if (body) {  // else the status alone must do
       answer.error_body.assign(reinterpret_cast<const char*>(error_space.data()), *body);
     }
     if (exchange->Reusable()) Keep(std::move(connection.stream));

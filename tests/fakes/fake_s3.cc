@@ -84,14 +84,14 @@ std::uint32_t Crc32c(const std::string& bytes) {
   return ~crc32_iscsi(data, static_cast<int>(bytes.size()), 0xffffffff);
 }
 
-int Listen(std::uint16_t port) {
+int Listen(const std::string& on_address, std::uint16_t port) {
   const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const int on = 1;
   ::setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_addr.s_addr = ::inet_addr(on_address.c_str());
   if (::bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
       ::listen(listener, 1024) != 0) {
     throw std::runtime_error("fake S3: cannot listen on port " + std::to_string(port));
@@ -128,7 +128,8 @@ struct FakeS3::Answer {
   std::string_view body;                     // the part of it to send
 };
 
-FakeS3::FakeS3(Options options) : options_(std::move(options)), listener_(Listen(options_.port)) {
+FakeS3::FakeS3(Options options)
+    : options_(std::move(options)), listener_(Listen(options_.address, options_.port)) {
   sockaddr_in address{};
   socklen_t size = sizeof address;
   ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
@@ -150,7 +151,7 @@ FakeS3::~FakeS3() {
 }
 
 std::string FakeS3::BucketUrl(const std::string& bucket) const {
-  return "http://127.0.0.1:" + std::to_string(port_) + "/" + bucket;
+  return "http://" + options_.address + ":" + std::to_string(port_) + "/" + bucket;
 }
 
 void FakeS3::Put(const std::string& path, std::string bytes) {

@@ -47,7 +47,8 @@ S3Predicate Sometimes(double probability, std::uint64_t seed);
 class FakeS3 {
  public:
   struct Options {
-    std::uint16_t port = 0;      // 0: a free one
+    std::uint16_t port = 0;  // 0: a free one
+    std::string address = "127.0.0.1";
     std::filesystem::path root;  // <root>/<bucket>/<key> are objects too
     bool checksums = true;       // x-amz-meta-crc32c, as JuiceFS stores it
   };

@@ -47,16 +47,18 @@ TEST(SigV4, SignsAmazonsBucketLifecycleExample) {
   auto input = ExampleInput();
   input.path = "/";
   input.query = "lifecycle=";
-  EXPECT_THAT(Authorization(SignV4(input, kExampleKeys, "us-east-1", kExampleTime)),
-              HasSubstr("Signature=fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543"));
+  EXPECT_THAT(
+      Authorization(SignV4(input, kExampleKeys, "us-east-1", kExampleTime)),
+      HasSubstr("Signature=fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543"));
 }
 
 TEST(SigV4, SignsAmazonsListObjectsExample) {
   auto input = ExampleInput();
   input.path = "/";
   input.query = "max-keys=2&prefix=J";
-  EXPECT_THAT(Authorization(SignV4(input, kExampleKeys, "us-east-1", kExampleTime)),
-              HasSubstr("Signature=34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7"));
+  EXPECT_THAT(
+      Authorization(SignV4(input, kExampleKeys, "us-east-1", kExampleTime)),
+      HasSubstr("Signature=34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7"));
 }
 
 TEST(SigV4, SendsAndSignsTheSessionToken) {
