@@ -118,24 +118,32 @@ class HttpClient::Exchange {
       const std::size_t parsed = parser_.put(Unparsed(), error);
       head_begin_ += parsed;
       done += space - body.size;
-      if (done > into.size()) co_return TooLong(into.size());
-      if (error == http::error::need_buffer) continue;
-      if (error && error != http::error::need_more) co_return NotHttp(error);
-      if (parser_.is_done()) break;
+      if (done > into.size() && if_longer == IfLonger::kRefuse) co_return TooLong(into.size());
+      if (done > into.size()) co_return into.size();
       // One call takes one piece of the body: there may be another in what was received.
-      if (!error && parsed > 0 && head_begin_ < head_end_) continue;
-      if (head_begin_ == head_end_) head_begin_ = head_end_ = 0;
-      std::memmove(head_.data(), head_.data() + head_begin_, head_end_ - head_begin_);
-      head_end_ -= std::exchange(head_begin_, 0);
-      if (head_end_ == head_.size()) co_return NotHttp(http::error::bad_chunk);
-      auto size = co_await stream_.ReadSome(
-          std::as_writable_bytes(std::span(head_)).subspan(head_end_), limits_.progress);
-      if (!size && size.error().code == ErrorCode::kUnavailable && parser_.need_eof()) break;
-      CO_TRY(const auto received, std::move(size));
-      head_end_ += received;
+      if (error == http::error::need_buffer || (!error && parsed > 0)) continue;
+      if (error && error != http::error::need_more) co_return NotHttp(error);
+      CO_TRY(const bool more, co_await ReceiveMore());
+      if (!more) break;
     }
     body_done_ = parser_.is_done();
     co_return done;
+  }
+
+  // Room is made by moving what is unparsed to the front. False at the end of a body that ends with
+  // the connection.
+  Task<Result<bool>> ReceiveMore() {
+    std::memmove(head_.data(), head_.data() + head_begin_, head_end_ - head_begin_);
+    head_end_ -= std::exchange(head_begin_, 0);
+    if (head_end_ == head_.size()) co_return NotHttp(http::error::bad_chunk);
+    auto size = co_await stream_.ReadSome(
+        std::as_writable_bytes(std::span(head_)).subspan(head_end_), limits_.progress);
+    if (!size && size.error().code == ErrorCode::kUnavailable && parser_.need_eof()) {
+      co_return false;
+    }
+    CO_TRY(const auto received, std::move(size));
+    head_end_ += received;
+    co_return true;
   }
 
   Stream& stream_;
