@@ -2,16 +2,19 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <sys/socket.h>
 
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/connect.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/ssl.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/ssl.hpp>
+#include <iterator>
+#include <optional>
 #include <utility>
 
 namespace prewarm::net {
@@ -20,6 +23,16 @@ namespace {
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 using boost::system::error_code;
+
+constexpr auto kLookingUp = "looking up";
+constexpr auto kConnecting = "connecting to";
+
+// The other side refused us by a TLS alert. In TLS 1.3 that a client certificate is missing or
+// wrong is told only after the handshake, in answer to the first bytes.
+bool IsRefusal(const error_code& error) {
+  return error.category() == asio::error::get_ssl_category() &&
+         ERR_GET_REASON(static_cast<unsigned long>(error.value())) >= SSL_AD_REASON_OFFSET;
+}
 
 // An operation that failed, as the caller's Error; `peer` is "host:port".
 Error StreamError(const error_code& error, const std::string& what, const std::string& peer) {
@@ -32,6 +45,9 @@ Error StreamError(const error_code& error, const std::string& what, const std::s
   }
   if (error == asio::error::eof || error == asio::ssl::error::stream_truncated) {
     return Fail(ErrorCode::kUnavailable, message + "closed by the other side", Reason::kConnection);
+  }
+  if (IsRefusal(error)) {
+    return Fail(ErrorCode::kPermission, message + error.message(), Reason::kConnection);
   }
   return Fail(ErrorCode::kUnavailable, message + error.message(), Reason::kConnection);
 }
@@ -92,17 +108,24 @@ Error BadTlsFile(const std::string& file, const error_code& error) {
   return Fail(ErrorCode::kInvalidConfig, file + ": " + error.message());
 }
 
+// What the certificate must be for. OpenSSL checks it by itself, so that it can tell a wrong name
+// from an untrusted issuer.
+bool ExpectPeer(SSL* ssl, const std::string& name) {
+  error_code not_an_address;
+  asio::ip::make_address(name, not_an_address);
+  if (!not_an_address) return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name.c_str()) == 1;
+  SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  return SSL_set_tlsext_host_name(ssl, name.c_str()) == 1 && SSL_set1_host(ssl, name.c_str()) == 1;
+}
+
 Task<Result<std::unique_ptr<Stream>>> ShakeHands(beast::tcp_stream tcp, Endpoint endpoint,
                                                  std::string peer, Duration limit) {
   // The stream keeps the context alive through OpenSSL's own reference count.
   TlsTransport tls(std::move(tcp), *endpoint.tls);
   const auto& name = endpoint.tls_server_name.empty() ? endpoint.host : endpoint.tls_server_name;
-  error_code not_an_address;
-  asio::ip::make_address(name, not_an_address);
-  if (not_an_address && SSL_set_tlsext_host_name(tls.native_handle(), name.c_str()) != 1) {
+  if (!ExpectPeer(tls.native_handle(), name)) {
     co_return Fail(ErrorCode::kInternal, "TLS server name " + name + ": " + OpenSslReason());
   }
-  tls.set_verify_callback(asio::ssl::host_name_verification(name));
   beast::get_lowest_layer(tls).expires_after(limit);
   const auto [error] = co_await tls.async_handshake(asio::ssl::stream_base::client, kAsTuple);
   if (error) {
@@ -141,18 +164,70 @@ Result<std::shared_ptr<asio::ssl::context>> MakeTlsContext(const TlsOptions& opt
   return context;
 }
 
+namespace {
+
+using Addresses = asio::ip::tcp::resolver::results_type;
+
+// A lookup that outlives its caller: the system's resolver blocks a thread of Asio's and cannot be
+// interrupted, so that a caller who has waited long enough leaves it behind.
+struct Lookup {
+  explicit Lookup(const asio::any_io_executor& executor)
+      : resolver(executor), done(executor, asio::steady_timer::time_point::max()) {}
+  asio::ip::tcp::resolver resolver;
+  asio::steady_timer done;  // cancelled when the answer is there
+  std::optional<error_code> error;
+  Addresses addresses;
+};
+
+Task<Result<Addresses>> LookUp(Endpoint endpoint, std::string peer, Duration limit) {
+  error_code not_an_address;
+  const auto address = asio::ip::make_address(endpoint.host, not_an_address);
+  if (!not_an_address) {
+    co_return Addresses::create(asio::ip::tcp::endpoint(address, endpoint.port), endpoint.host,
+                                std::to_string(endpoint.port));
+  }
+  const auto lookup = std::make_shared<Lookup>(co_await asio::this_coro::executor);
+  lookup->resolver.async_resolve(endpoint.host, std::to_string(endpoint.port),
+                                 [lookup](const error_code& error, const Addresses& addresses) {
+                                   lookup->error = error;
+                                   lookup->addresses = addresses;
+                                   lookup->done.cancel();
+                                 });
+  lookup->done.expires_after(limit);
+  co_await lookup->done.async_wait(kAsTuple);
+  if (co_await Stopping()) co_return StreamError(asio::error::operation_aborted, kLookingUp, peer);
+  if (!lookup->error) co_return StreamError(beast::error::timeout, kLookingUp, peer);
+  if (*lookup->error) co_return StreamError(*lookup->error, kLookingUp, peer);
+  co_return lookup->addresses;
+}
+
+// The addresses in turn. An address that does not answer gets half of the time that is left, so
+// that the ones behind it have their chance.
+Task<Result<beast::tcp_stream>> ConnectToAny(Addresses addresses, std::string peer,
+                                             Duration limit) {
+  const auto executor = co_await asio::this_coro::executor;
+  Error last = StreamError(asio::error::host_not_found, kConnecting, peer);
+  for (auto address = addresses.begin(); address != addresses.end(); ++address) {
+    if (co_await Stopping()) {
+      co_return StreamError(asio::error::operation_aborted, kConnecting, peer);
+    }
+    beast::tcp_stream tcp(executor);
+    const Duration share = std::next(address) == addresses.end() ? limit : limit / 2;
+    tcp.expires_after(share);
+    const auto [error] = co_await tcp.async_connect(address->endpoint(), kAsTuple);
+    if (!error) co_return tcp;
+    last = StreamError(error, kConnecting, peer);
+    if (error == beast::error::timeout) limit -= share;
+  }
+  co_return last;
+}
+
+}  // namespace
+
 Task<Result<std::unique_ptr<Stream>>> Connect(Endpoint endpoint, Duration limit) {
   const std::string peer = endpoint.host + ":" + std::to_string(endpoint.port);
-  const auto executor = co_await asio::this_coro::executor;
-  asio::ip::tcp::resolver resolver(executor);
-  const auto [unresolved, addresses] =
-      co_await resolver.async_resolve(endpoint.host, std::to_string(endpoint.port), kAsTuple);
-  if (unresolved) co_return StreamError(unresolved, "looking up", peer);
-
-  beast::tcp_stream tcp(executor);
-  tcp.expires_after(limit);
-  const auto [refused, address] = co_await tcp.async_connect(addresses, kAsTuple);
-  if (refused) co_return StreamError(refused, "connecting to", peer);
+  CO_TRY(auto addresses, co_await LookUp(endpoint, peer, limit));
+  CO_TRY(auto tcp, co_await ConnectToAny(std::move(addresses), peer, limit));
   error_code ignored;
   tcp.socket().set_option(asio::ip::tcp::no_delay(true), ignored);
   if (endpoint.tls == nullptr) {
@@ -166,7 +241,7 @@ Task<Result<std::unique_ptr<Stream>>> ConnectUnix(std::string path, Duration lim
   transport.expires_after(limit);
   const auto [error] =
       co_await transport.async_connect(asio::local::stream_protocol::endpoint(path), kAsTuple);
-  if (error) co_return StreamError(error, "connecting to", path);
+  if (error) co_return StreamError(error, kConnecting, path);
   co_return std::make_unique<BasicStream<UnixTransport>>(std::move(transport), std::move(path));
 }
 
