@@ -114,6 +114,13 @@ Status CheckRange(const ReadRequest& request, const net::HttpAnswer& answer) {
   return {};
 }
 
+// Else it is the bucket, or something that some server needs to find anything at all: versitygw
+// says 404 XAdminUserNotFound for an unknown access key.
+bool IsMissingObject(std::string_view code) {
+  return code.empty() || code == "NotFound" ||
+         (code.starts_with("NoSuch") && code != "NoSuchBucket");
+}
+
 Error BadRequest(const std::string& code, std::string message) {
   if (code == "RequestTimeout") {
     return Fail(ErrorCode::kUnavailable, std::move(message), Reason::kTimeout);
@@ -168,7 +175,7 @@ Error RefusedObject(const net::HttpAnswer& answer, const std::string& store) {
   switch (answer.status) {
     case 404:
       return Fail(ErrorCode::kNotFound, std::move(message),
-                  code == "NoSuchBucket" ? Reason::kUnspecified : Reason::kNotFound);
+                  IsMissingObject(code) ? Reason::kNotFound : Reason::kUnspecified);
     case 400: return BadRequest(code, std::move(message));
     case 401:
     case 403: return Fail(ErrorCode::kPermission, std::move(message), Reason::kAccessDenied);

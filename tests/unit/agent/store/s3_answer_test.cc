@@ -124,6 +124,8 @@ TEST(S3Answer, SaysWhatTheCallerMayDoAboutARefusal) {
       {404, "NoSuchKey", ErrorCode::kNotFound, Reason::kNotFound},
       {404, "", ErrorCode::kNotFound, Reason::kNotFound},
       {404, "NoSuchBucket", ErrorCode::kNotFound, Reason::kUnspecified},
+      {404, "NoSuchVersion", ErrorCode::kNotFound, Reason::kNotFound},
+      {404, "XAdminUserNotFound", ErrorCode::kNotFound, Reason::kUnspecified},
       {403, "AccessDenied", ErrorCode::kPermission, Reason::kAccessDenied},
       {403, "RequestTimeTooSkewed", ErrorCode::kPermission, Reason::kAccessDenied},
       {403, "InvalidObjectState", ErrorCode::kPermission, Reason::kAccessDenied},
