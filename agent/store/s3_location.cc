@@ -168,6 +168,10 @@ void TakeOptions(const BucketText& parts, S3Location& location) {
   location.checksums = !IsTrue(parts.Query("disable-checksum"));
 }
 
+std::string AmazonHost(const std::string& region) {
+  return "s3." + region + std::string(region.starts_with("cn-") ? kAmazonChina : kAmazon);
+}
+
 void SetAmazonHost(S3Location& location, std::string host) {
   location.aws = true;
   location.host = std::move(host);
@@ -185,7 +189,7 @@ Status SplitHost(std::string_view text, const BucketText& parts, const std::stri
   if (dot == std::string_view::npos) {  // an AWS bucket, its region unknown
     location.bucket = parts.host;
     location.region = fallback_region;
-    SetAmazonHost(location, "s3." + fallback_region + std::string(kAmazon));
+    SetAmazonHost(location, AmazonHost(fallback_region));
     return {};
   }
   location.bucket = std::string(host.substr(0, dot));
@@ -233,8 +237,7 @@ void S3Location::MoveTo(const std::string& other_region) {
   } else if (old_form != std::string::npos) {
     host.replace(old_form + 3, region.size(), other_region);
   } else {
-    host = "s3." + other_region +
-           std::string(other_region.starts_with("cn-") ? kAmazonChina : kAmazon);
+    host = AmazonHost(other_region);
   }
   region = other_region;
 }

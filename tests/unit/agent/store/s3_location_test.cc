@@ -115,6 +115,55 @@ TEST(S3Location, UnderstandsTheFormsThatTheClientTakes) {
       {"https://models.bucket.vpce-1a2b.s3.us-east-2.vpce.amazonaws.com", true,
        "bucket.vpce-1a2b.s3.us-east-2.vpce.amazonaws.com", 443, "models", "us-east-2",
        "bucket.vpce-1a2b.s3.us-east-2.vpce.amazonaws.com", "/models"},
+      {"https://bucket.vpce-1a2b.s3.us-east-2.vpce.amazonaws.com/models", true,
+       "bucket.vpce-1a2b.s3.us-east-2.vpce.amazonaws.com", 443, "models", "us-east-2",
+       "bucket.vpce-1a2b.s3.us-east-2.vpce.amazonaws.com", "/models"},
+      {"https://s3-external-1.amazonaws.com/models", true, "s3-external-1.amazonaws.com", 443,
+       "models", "us-east-1", "models.s3-external-1.amazonaws.com", ""},
+      {"https://models.s3-fips.us-gov-west-1.amazonaws.com", true,
+       "s3-fips.us-gov-west-1.amazonaws.com", 443, "models", "us-gov-west-1",
+       "models.s3-fips.us-gov-west-1.amazonaws.com", ""},
+      {"https://s3.cn-northwest-1.amazonaws.com.cn/models", true,
+       "s3.cn-northwest-1.amazonaws.com.cn", 443, "models", "cn-northwest-1",
+       "models.s3.cn-northwest-1.amazonaws.com.cn", ""},
+      {"https://models.s3.dualstack.eu-west-1.amazonaws.com/", true,
+       "s3.dualstack.eu-west-1.amazonaws.com", 443, "models", "eu-west-1",
+       "models.s3.dualstack.eu-west-1.amazonaws.com", ""},
+      // AWS_REGION comes before AWS_DEFAULT_REGION, and neither before what the host says.
+      {"models",
+       true,
+       "s3.a-1.amazonaws.com",
+       443,
+       "models",
+       "a-1",
+       "models.s3.a-1.amazonaws.com",
+       "",
+       {{"AWS_REGION", "a-1"}, {"AWS_DEFAULT_REGION", "b-1"}}},
+      {"https://models.s3.eu-west-1.amazonaws.com",
+       true,
+       "s3.eu-west-1.amazonaws.com",
+       443,
+       "models",
+       "eu-west-1",
+       "models.s3.eu-west-1.amazonaws.com",
+       "",
+       {{"AWS_REGION", "a-1"}}},
+      {"models",
+       true,
+       "s3.cn-north-1.amazonaws.com.cn",
+       443,
+       "models",
+       "cn-north-1",
+       "models.s3.cn-north-1.amazonaws.com.cn",
+       "",
+       {{"AWS_REGION", "cn-north-1"}}},
+      // Slashes and names as people write them.
+      {"/store.example/models//", false, "store.example", 80, "models", "us-east-1",
+       "store.example", "/models"},
+      {"localhost:9000/models", true, "localhost", 9000, "models", "us-east-1", "localhost:9000",
+       "/models"},
+      {"http://store.example:80/models", false, "store.example", 80, "models", "us-east-1",
+       "store.example", "/models"},
       // Others whose host names the region.
       {"https://models.s3.gra.cloud.ovh.net", true, "s3.gra.cloud.ovh.net", 443, "models", "gra",
        "s3.gra.cloud.ovh.net", "/models"},
@@ -169,14 +218,54 @@ TEST(S3Location, TakesTheOptionsBehindTheQuestionMark) {
   EXPECT_FALSE(location->checksums);
 }
 
+TEST(S3Location, ReadsOptionsAsAUrlHasThem) {
+  const auto location = ParseS3Bucket(
+      "store.example/models/?disable-100-continue&tls-insecure-skip-verify&ca-certs=%2Fmy%20ca.pem",
+      With({}));
+  ASSERT_TRUE(location) << location.error().message;
+  EXPECT_FALSE(location->tls);
+  EXPECT_EQ(location->bucket, "models");
+  EXPECT_FALSE(location->verify_tls);
+  EXPECT_EQ(location->ca_file, "/my ca.pem");
+  EXPECT_TRUE(location->checksums);
+  const auto off =
+      ParseS3Bucket("https://store.example/models?tls-insecure-skip-verify=false", With({}));
+  ASSERT_TRUE(off) << off.error().message;
+  EXPECT_TRUE(off->verify_tls);
+}
+
 TEST(S3Location, SaysWhatIsWrong) {
   const auto why = [](std::string_view text) {
     const auto location = ParseS3Bucket(text, With({}));
     return location ? std::string("no error") : location.error().message;
   };
   EXPECT_THAT(why("http://store.example:99999/models"), HasSubstr("port"));
+  EXPECT_THAT(why("http://store.example:0/models"), HasSubstr("port"));
+  EXPECT_THAT(why("http://store.example:http/models"), HasSubstr("port"));
   EXPECT_THAT(why("ftp://store.example/models"), HasSubstr("http"));
   EXPECT_THAT(why("https://"), HasSubstr("no host"));
+  EXPECT_THAT(why(""), HasSubstr("no host"));
+  for (const auto* text : {"http://10.0.0.5:9000", "10.0.0.5", "http://[::1]:9000/",
+                           "localhost:9000", "https://s3.amazonaws.com"}) {
+    EXPECT_THAT(why(text), HasSubstr("no bucket")) << text;
+  }
+}
+
+TEST(S3Location, MovesToAnotherRegionOfAmazon) {
+  const auto moved = [](std::string_view text, const std::string& region) {
+    auto location = ParseS3Bucket(text, With({}));
+    if (!location) return location.error().message;
+    location->MoveTo(region);
+    EXPECT_EQ(location->region, region);
+    return location->HostHeader();
+  };
+  EXPECT_EQ(moved("models", "eu-west-1"), "models.s3.eu-west-1.amazonaws.com");
+  EXPECT_EQ(moved("https://models.s3.amazonaws.com", "eu-west-1"),
+            "models.s3.eu-west-1.amazonaws.com");
+  EXPECT_EQ(moved("https://models.s3-us-west-2.amazonaws.com", "eu-west-1"),
+            "models.s3-eu-west-1.amazonaws.com");
+  EXPECT_EQ(moved("https://s3.dualstack.us-west-2.amazonaws.com/models", "eu-west-1"),
+            "models.s3.dualstack.eu-west-1.amazonaws.com");
 }
 
 TEST(Credentials, ComeFromTheEnvironmentFirst) {
