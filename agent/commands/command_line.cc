@@ -33,7 +33,8 @@ constexpr auto kFooter =
 struct RawOptions {
   std::string meta, mount, cache_dir, storage, bucket, subdir;
   std::string cache_size = "100GiB", free_space_ratio = "0.1", cache_mode = "0600";
-  std::string download_limit, buffer_size = "128MiB", max_downloads = "64", io_retries = "10";
+  std::string download_limit, buffer_size = "128MiB", max_downloads = "64", io_retries = "10",
+                              retry_timeout = "60s";
   std::string threads = "0";
   std::vector<std::string> paths;
   bool require_checksum = false, dry_run = false, json = false, against_store = false;
@@ -81,6 +82,10 @@ void AddFetchOptions(CLI::App& app, RawOptions& raw) {
   app.add_option("--io-retries", raw.io_retries, "attempts for a block")
       ->type_name("N")
       ->capture_default_str();
+  app.add_option("--retry-timeout", raw.retry_timeout,
+                 "how long a failing block may wait for the store to recover")
+      ->type_name("DURATION")
+      ->capture_default_str();
   app.add_option("--threads", raw.threads, "network threads; 0: one per core, at most 4")
       ->type_name("N")
       ->capture_default_str();
@@ -124,6 +129,14 @@ Result<std::size_t> CountIn(const std::string& text, std::size_t least, std::siz
   return value;
 }
 
+Result<std::chrono::nanoseconds> Patience(const std::string& text) {
+  TRY(const auto duration, ParseDuration(text));
+  if (duration < std::chrono::nanoseconds::zero()) {
+    return Fail(ErrorCode::kInvalidArgument, "must not be negative");
+  }
+  return duration;
+}
+
 Result<double> RatioOf(const std::string& text) {
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -162,6 +175,7 @@ EngineOptions InterpretEngine(const RawOptions& raw, Problems& problems) {
   options.max_requests = problems.Take("--max-downloads", CountIn(raw.max_downloads, 1, 1024));
   options.fetch_threads = problems.Take("--threads", CountIn(raw.threads, 0, 64));
   options.fetch.attempts = problems.Take("--io-retries", CountIn(raw.io_retries, 1, 1000));
+  options.fetch.retry_patience = problems.Take("--retry-timeout", Patience(raw.retry_timeout));
   options.fetch.require_checksum = raw.require_checksum;
   if (!raw.download_limit.empty()) {
     options.fetch.bytes_per_second =

@@ -13,7 +13,7 @@
 namespace prewarm::agent {
 namespace {
 
-constexpr auto kConnectLimit = std::chrono::seconds(15);
+constexpr auto kConnectLimit = std::chrono::seconds(10);
 constexpr std::size_t kStoreAttempts = 5;
 
 std::optional<std::string> EnvironmentVariable(std::string_view name) {

@@ -17,13 +17,15 @@ namespace {
 
 constexpr auto kProgressInterval = std::chrono::milliseconds(100);
 
-double CpuSeconds() {
+// What the whole process has used so far.
+void AddProcessUsage(WarmReport& report) {
   rusage usage{};
   ::getrusage(RUSAGE_SELF, &usage);
   const auto seconds = [](const timeval& t) {
     return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6;
   };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+  report.cpu_seconds = seconds(usage.ru_utime) + seconds(usage.ru_stime);
+  report.peak_memory_bytes = static_cast<std::uint64_t>(usage.ru_maxrss) << 10;
 }
 
 double Seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
@@ -96,7 +98,7 @@ Task<Result<WarmReport>> WarmCommand::Run() {
   }
   report.visibility = session_->LookAtMounts();
   report.total_seconds = Seconds(context_.clock.Now() - begin);
-  report.cpu_seconds = CpuSeconds();
+  AddProcessUsage(report);
   progress_.Clear();
   co_return report;
 }

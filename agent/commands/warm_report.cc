@@ -163,6 +163,7 @@ boost::json::object ToJson(const WarmReport& report) {
       {"bytes_per_second", PerSecond(counts.fetched_bytes, report.seconds)},
       {"cpu_seconds", report.cpu_seconds},
       {"cpu_seconds_per_gib", CpuPerGiB(report)},
+      {"peak_memory_bytes", report.peak_memory_bytes},
       {"directories", DirectoriesToJson(report)},
       {"visibility", VisibilityToJson(report.visibility)},
   };

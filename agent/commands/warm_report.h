@@ -33,6 +33,7 @@ struct WarmReport {
   double seconds = 0;               // from first request to last name
   double total_seconds = 0;         // the whole command
   double cpu_seconds = 0;
+  std::uint64_t peak_memory_bytes = 0;  // resident
   std::vector<MountVisibility> visibility;
   std::vector<std::string> errors;  // a few messages
 

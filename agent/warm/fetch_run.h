@@ -59,6 +59,7 @@ struct FetchRun {
   Guarded<RunBreaker> breaker;
   Guarded<std::optional<Error>> abort_reason;  // the first error that ended the run
   std::atomic<bool> aborted{false};
+  std::atomic<SteadyTime> last_success{SteadyTime::min()};
   std::atomic<bool> pushback{false};  // the store said 429 or 503 since this was last cleared
 };
 

@@ -25,11 +25,13 @@ Task<void> FetchWorker::Work() {
 
 Task<void> FetchWorker::Warm(std::uint64_t number) {
   const auto block = run_.plan.At(number);
-  const auto give_up = run_.parts.clock.Now() + run_.limits.retry_patience;
+  const auto begin = run_.parts.clock.Now();
+  const auto give_up = begin + run_.limits.retry_patience;
   Attempt attempt{.maximum = run_.limits.attempts};
   for (;; ++attempt.number) {
     auto failure = co_await Try(block, attempt);
     if (!failure) {
+      run_.last_success = run_.parts.clock.Now();
       run_.retries.With([&](auto& budget) { budget.OnSuccess(attempt.number > 1); });
       run_.breaker.With([](auto& breaker) { breaker.OnSuccess(); });
       co_return;
@@ -39,7 +41,11 @@ Task<void> FetchWorker::Warm(std::uint64_t number) {
     if (failure->error.reason == Reason::kThrottled) run_.pushback = true;
     switch (failure->step) {
       case NextStep::kRetry:
-        if (!co_await WaitToRetry(attempt.number, give_up)) co_return GiveUp(*failure);
+        if (!co_await WaitToRetry(attempt.number, give_up)) {
+          // Nobody got anything all the while: the other blocks would only wait as long in vain.
+          if (run_.last_success.load() < begin) failure->step = NextStep::kAbort;
+          co_return GiveUp(*failure);
+        }
         break;
       case NextStep::kRetryFresh: attempt.fresh_retry_used = true; break;
       case NextStep::kStale: co_return run_.tally.Stale(number);
