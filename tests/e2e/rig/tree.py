@@ -27,7 +27,7 @@ def half_compressible(count, seed):
 
 
 def write_awkward_files(root, big_megabytes):
-    """At most four slices in a chunk: a fifth would make the client compact it while it is read."""
+    """No chunk is made of more than four pieces: at five a client that reads it starts to compact it."""
     root = pathlib.Path(root)
     root.mkdir()
     weights = root / "model" / "weights"
@@ -44,7 +44,7 @@ def write_awkward_files(root, big_megabytes):
         file.write(random_bytes(2 * MIB + 3, 4))
         file.flush()
         os.fsync(file.fileno())
-        file.seek(4 * MIB)
+        file.seek(5 * MIB + 1001)
         file.write(b"short")
 
     with open(root / "holes", "wb") as file:
@@ -64,7 +64,7 @@ def write_awkward_files(root, big_megabytes):
         file.write(random_bytes(1_500_000, 8))
 
     os.link(appended, root / "hard link")
-    clone(overwritten, root / "cloned", 1 * MIB + 1, 6 * MIB)
+    clone(overwritten, root / "cloned", 1 * MIB + 1, 7 * MIB)
     os.symlink("model/config.json", root / "symlink")
     (root / "Ünïcode — имя 模型 mit Leerzeichen.bin").write_bytes(random_bytes(123_457, 9))
 
