@@ -94,7 +94,8 @@ class HttpClient::Exchange {
 
   Task<Result<std::size_t>> ReadExactly(std::span<std::byte> into) {
     std::size_t done = std::min(into.size(), head_end_ - head_begin_);
-    std::memcpy(into.data(), head_.data() + head_begin_, done);
+    std::copy_n(std::as_bytes(std::span(head_)).begin() + static_cast<std::ptrdiff_t>(head_begin_),
+                done, into.begin());
     head_begin_ += done;
     while (done < into.size()) {
       CO_TRY(const auto size, co_await stream_.ReadSome(into.subspan(done), limits_.progress));
