@@ -11,6 +11,7 @@ from rig.volume import Redis, detach_everything_below
 
 SUMMARY = []  # lines that a test file wants to see at the end of the run
 OVERALL_SECONDS = 570
+ROOM_FOR_STORES = 4 << 30
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -25,8 +26,8 @@ def deadline():
     signal.alarm(0)
 
 
-def temporary_folder():
-    path = pathlib.Path(tempfile.mkdtemp(prefix="prewarm-e2e-")).resolve()
+def temporary_folder(where=None):
+    path = pathlib.Path(tempfile.mkdtemp(prefix="prewarm-e2e-", dir=where)).resolve()
     try:
         yield path
     finally:
@@ -37,6 +38,14 @@ def temporary_folder():
 @pytest.fixture
 def folder():
     yield from temporary_folder()
+
+
+@pytest.fixture
+def store_folder():
+    """For what only other programs write: in memory where there is room, to spare the disk."""
+    shared_memory = pathlib.Path("/dev/shm")
+    roomy = shared_memory.is_dir() and shutil.disk_usage(shared_memory).free > ROOM_FOR_STORES
+    yield from temporary_folder(shared_memory if roomy else None)
 
 
 @pytest.fixture(scope="module")

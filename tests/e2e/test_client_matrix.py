@@ -116,9 +116,10 @@ def check_report(report, truth):
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_the_client_reads_everything_with_the_store_cut_off(case, folder, redis, closing, private_key, expected):
+def test_the_client_reads_everything_with_the_store_cut_off(
+        case, folder, store_folder, redis, closing, private_key, expected):
     megabytes = BIG_MEGABYTES if case in BIG_CASES else SMALL_MEGABYTES
-    store = {"file": FileStore, "s3": S3Store}[case.storage](folder / "store")
+    store = {"file": FileStore, "s3": S3Store}[case.storage](store_folder / "store")
     closing.append(store)
     env = {"JFS_RSA_PASSPHRASE": PASSPHRASE} if case.encryption != "none" else {}
     volume = Volume(folder / "volume", redis.new_database(), store, version=case.client,
