@@ -1,6 +1,6 @@
 // A connected byte stream: TCP, TLS over TCP, or a unix socket; every call has a time limit.
-// Lives on one executor. One read and one write may be pending at the same time. After any error the
-// stream is of no more use: drop it.
+// Lives on one executor. One read and one write may be pending at the same time. After any error
+// the stream is of no more use: drop it.
 #pragma once
 
 #include <cstddef>
