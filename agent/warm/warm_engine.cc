@@ -33,6 +33,9 @@ std::size_t Share(std::size_t total, std::size_t parts, std::size_t index) {
 class WarmEngine::FetchThread {
  public:
   explicit FetchThread(std::size_t workers) : workers_(workers) {}
+  FetchThread(const FetchThread&) = delete;
+  FetchThread& operator=(const FetchThread&) = delete;
+  ~FetchThread() { thread_.Join(); }
 
   Status OpenStore(const MakeStore& make_store) {
     TRY(store_, make_store());
@@ -74,11 +77,11 @@ class WarmEngine::FetchThread {
   }
 
   const std::size_t workers_;
+  IoThread thread_;  // before the store, whose connections live on its loop
   RequestGate* gate_ = nullptr;
   TaskGroup* group_ = nullptr;
   bool stopping_ = false;
   std::unique_ptr<ObjectStore> store_;
-  IoThread thread_;  // last: its loop has ended before the store goes
 };
 
 WarmEngine::WarmEngine(const WarmParts& parts, EngineOptions options)

@@ -17,10 +17,13 @@ class IoThread {
   IoThread() : work_(boost::asio::make_work_guard(context_)), thread_([this] { context_.run(); }) {}
   IoThread(const IoThread&) = delete;
   IoThread& operator=(const IoThread&) = delete;
-  // Returns when the loop has run dry: stop the task groups on it first.
-  ~IoThread() {
+  ~IoThread() { Join(); }
+
+  // Returns when the loop has run dry: stop the task groups on it first. Sockets and timers of the
+  // loop must go between this call and the destruction, which takes the loop itself.
+  void Join() {
     work_.reset();
-    thread_.join();
+    if (thread_.joinable()) thread_.join();
   }
 
   boost::asio::io_context::executor_type executor() { return context_.get_executor(); }
