@@ -51,6 +51,21 @@ std::optional<std::string> UrlBefore(const std::vector<std::string_view>& argume
   return std::nullopt;
 }
 
+// The client writes its masked arguments over the original ones, and only as much of them as fits:
+// a long list ends inside the mount point. Enough of it must be left to tell a path, and what
+// stands before it must be a URL with its scheme.
+std::optional<std::string> UrlBeforeCutMountPoint(std::string_view text,
+                                                  std::string_view mount_point) {
+  const std::vector<std::string_view> arguments = Split(text, ' ');
+  if (arguments.size() < 3 || !IsClient(arguments.front())) return std::nullopt;
+  const std::string_view rest = arguments.back();
+  const std::string_view url = arguments[arguments.size() - 2];
+  if (!rest.starts_with('/') || !mount_point.starts_with(rest)) return std::nullopt;
+  if (mount_point.substr(rest.size()).starts_with('/')) return std::nullopt;  // another mount's
+  if (url.find("://") == std::string_view::npos) return std::nullopt;
+  return WithoutMaskedPassword(url);
+}
+
 // Only the mount point may contain spaces once everything is joined by them: URLs escape them.
 std::optional<std::string> UrlInJoinedText(std::string_view text, std::string_view mount_point) {
   const std::string wanted = " " + std::string(mount_point);
@@ -62,7 +77,7 @@ std::optional<std::string> UrlInJoinedText(std::string_view text, std::string_vi
     arguments.push_back(mount_point);
     if (auto url = UrlBefore(arguments, mount_point)) return url;
   }
-  return std::nullopt;
+  return UrlBeforeCutMountPoint(text, mount_point);
 }
 
 std::string ReadProcFile(pid_t pid, const char* name) {

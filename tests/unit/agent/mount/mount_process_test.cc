@@ -40,6 +40,15 @@ TEST(MountProcess, TakesTheMaskedPasswordOut) {
             "rediss://joe@h/3");
 }
 
+TEST(MountProcess, ReadsTheUrlBeforeAMountPointThatTheClientCutOff) {
+  const std::string cut("juicefs mount --cache-dir /a:/b redis://h:6379/1 /mnt/mod\0\0\0\0\0", 63);
+  EXPECT_EQ(MetadataUrlInArguments(cut, "/mnt/models"), "redis://h:6379/1");
+  EXPECT_EQ(MetadataUrlInArguments(cut, "/mnt/other"), std::nullopt);
+  EXPECT_EQ(MetadataUrlInArguments("juicefs mount --log /mnt/l /m", "/mnt/models"), std::nullopt);
+  EXPECT_EQ(MetadataUrlInArguments("juicefs mount redis://h:6379/1 redis://h", "/mnt/models"),
+            std::nullopt);
+}
+
 TEST(MountProcess, LooksPastTheMountPointInsideOtherArguments) {
   EXPECT_EQ(MetadataUrlInArguments(
                 "juicefs mount --log /mnt/m/log --cache-dir /mnt/m redis://:****@h/1 /mnt/m\0"s,
