@@ -106,13 +106,13 @@ def private_key(module_folder):
 # Without a checksum beside the object, damage shows only when it is opened.
 PACKED = [
     ("encrypted", "flip", "decryption"),
-    ("encrypted", "shorter", "decryption"),
-    ("encrypted", "longer", "decryption"),
+    ("encrypted", "shorter", "wrong_length"),
+    ("encrypted", "longer", "wrong_length"),
     ("lz4", "shorter", "decompression"),
     ("lz4", "longer", "decompression"),
     ("zstd", "shorter", "decompression"),
     ("zstd", "longer", "decompression"),
-    ("zstd", "xml200", "decompression"),
+    ("zstd", "xml200", "not_an_object"),
 ]
 
 
