@@ -81,13 +81,9 @@ def test_a_mount_with_other_cache_directories_is_named_as_such(volume, folder):
     assert f"{folder}/elsewhere" in seen["words"]
 
 
-@pytest.mark.parametrize("directories, from_arguments", [(1, True), (2, False)])
-def test_warm_takes_everything_from_a_live_mount(volume, folder, directories, from_arguments):
-    """The metadata URL too, as long as the client's arguments show it: it cuts off long ones."""
-    cache_dir = ":".join(f"{folder}/c{number}" for number in range(directories))
-    reader = volume.mount(cache_dir, "--cache-scan-interval=-1")
-    meta = [] if from_arguments else ["--meta", volume.meta]
-    answer = agent("warm", "--json", "--mount", reader.path, *meta, "model")
+def test_warm_takes_everything_from_a_live_mount(volume, folder):
+    reader = volume.mount(f"{folder}/nvme0:{folder}/nvme1", "--cache-scan-interval=-1")
+    answer = agent("warm", "--json", "--mount", reader.path, "model")
     assert answer.code == 0, answer
     report = json.loads(answer.stdout)
     assert report["blocks"]["fetched"] == report["blocks"]["planned"] > 0

