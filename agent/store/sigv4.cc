@@ -79,7 +79,7 @@ HttpHeaders SignV4(SigningInput input, const S3Credentials& credentials, std::st
   std::string header_lines;
   std::string signed_names;
   for (const auto& [name, value] : canonical) {
-    header_lines += name + ":" + value + "\n";
+    header_lines.append(name).append(":").append(value).append("\n");
     signed_names += (signed_names.empty() ? "" : ";") + name;
   }
   const std::string request = input.method + "\n" + input.path + "\n" + input.query + "\n" +

@@ -15,7 +15,7 @@
 #include "common/base/result.h"
 
 namespace boost::asio::ssl {
-class context;
+class context;  // NOLINT(readability-identifier-naming): the name is Asio's
 }
 
 namespace prewarm::net {

@@ -281,17 +281,17 @@ TEST(Credentials, ComeFromTheEnvironmentFirst) {
 
 TEST(Credentials, ComeFromTheProfileOfTheSharedFile) {
   const auto read = [](const std::string& path) -> std::optional<std::string> {
-    if (path != "/home/u/.aws/credentials") return std::nullopt;
+    if (path != "/users/u/.aws/credentials") return std::nullopt;
     return "[default]\naws_access_key_id = a\naws_secret_access_key=b\n# note\n[dev]\n"
            "aws_access_key_id=c\naws_secret_access_key = d\naws_session_token=e\n";
   };
-  auto found = AmbientCredentials(With({{"HOME", "/home/u"}}), read);
+  auto found = AmbientCredentials(With({{"HOME", "/users/u"}}), read);
   ASSERT_TRUE(found);
   EXPECT_EQ(found->access_key + found->secret_key.Reveal(), "ab");
-  found = AmbientCredentials(With({{"HOME", "/home/u"}, {"AWS_PROFILE", "dev"}}), read);
+  found = AmbientCredentials(With({{"HOME", "/users/u"}, {"AWS_PROFILE", "dev"}}), read);
   ASSERT_TRUE(found);
   EXPECT_EQ(found->access_key + found->secret_key.Reveal() + found->session_token.Reveal(), "cde");
-  found = AmbientCredentials(With({{"HOME", "/home/u"}, {"AWS_PROFILE", "gone"}}), read);
+  found = AmbientCredentials(With({{"HOME", "/users/u"}, {"AWS_PROFILE", "gone"}}), read);
   ASSERT_FALSE(found);
   EXPECT_THAT(found.error().message, HasSubstr("ACCESS_KEY"));
 }
