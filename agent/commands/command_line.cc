@@ -91,6 +91,22 @@ void AddFetchOptions(CLI::App& app, RawOptions& raw) {
       ->capture_default_str();
 }
 
+void AddProbeOptions(CLI::App& app, RawOptions& raw) {
+  app.add_option("--cache-dir", raw.cache_dir,
+                 "cache directories to measure (default: those of the mounts)")
+      ->type_name("DIR[:DIR…]");
+  app.add_option("--mount", raw.mount, "look at this mount only")->type_name("PATH");
+  app.add_option("--meta", raw.meta, "metadata URL of a volume: its store is measured too")
+      ->type_name("URL");
+  app.add_option("--storage", raw.storage, "use this kind of store instead of the volume's setting")
+      ->type_name("TYPE");
+  app.add_option("--bucket", raw.bucket, "use this bucket instead of the volume's setting")
+      ->type_name("URL");
+  app.add_option("path", raw.paths, "files to read for that; any of the volume if none")
+      ->type_name("PATH");
+  app.add_flag("--json", raw.json, "one JSON document on stdout");
+}
+
 class Problems {
  public:
   void Add(std::string problem) { list_.push_back(std::move(problem)); }
@@ -226,10 +242,7 @@ Result<CommandLine> ParseCommandLine(int argc, const char* const* argv) {
   verify->add_flag("--against-store", raw.against_store,
                    "compare every byte with the object store");
   auto* probe = app.add_subcommand("probe", "measure cache directories and look at live mounts");
-  probe->add_option("--cache-dir", raw.cache_dir, "cache directories to measure")
-      ->type_name("DIR[:DIR…]");
-  probe->add_option("--mount", raw.mount, "look at this mount only")->type_name("PATH");
-  probe->add_flag("--json", raw.json, "one JSON document on stdout");
+  AddProbeOptions(*probe, raw);
   for (auto* command : {warm, verify, probe}) command->allow_extras();
 
   CommandLine line;
@@ -262,9 +275,16 @@ Result<CommandLine> ParseCommandLine(int argc, const char* const* argv) {
     line.verify = VerifyOptions{InterpretVolume(raw, problems), InterpretEngine(raw, problems),
                                 raw.against_store, output};
   } else {
-    ProbeOptions options{{}, raw.mount, output};
+    ProbeOptions options;
+    options.output = output;
+    options.volume.meta = raw.meta;
+    options.volume.mount = raw.mount;
+    options.volume.storage = raw.storage;
+    options.volume.bucket = raw.bucket;
+    options.volume.paths = raw.paths;
     if (!raw.cache_dir.empty()) {
-      options.cache_dirs = problems.Take("--cache-dir", juicefs::SplitCacheDirs(raw.cache_dir));
+      options.volume.cache_dirs =
+          problems.Take("--cache-dir", juicefs::SplitCacheDirs(raw.cache_dir));
     }
     line.probe = options;
   }

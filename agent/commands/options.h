@@ -47,8 +47,8 @@ struct VerifyOptions {
 };
 
 struct ProbeOptions {
-  std::vector<std::string> cache_dirs;
-  std::string mount;
+  VolumeOptions
+      volume;  // with `meta` or `mount` and a store that can be read, the link is measured
   Output output = Output::kText;
 };
 

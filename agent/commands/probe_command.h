@@ -1,5 +1,5 @@
-// `prewarm-agent probe`: how good this node's cache disks are, and when its live mounts see new
-// blocks; with advice in words.
+// `prewarm-agent probe`: how good this node's cache disks and its link to a store are, and when its
+// live mounts see new blocks; with advice in words.
 #pragma once
 
 #include <boost/json/object.hpp>
@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "agent/cache/disk_probe.h"
+#include "agent/commands/link_probe.h"
 #include "agent/commands/options.h"
 #include "agent/commands/volume_session.h"
 #include "agent/mount/mounts.h"
@@ -28,7 +29,8 @@ struct ProbeReport {
   };
   std::vector<Directory> directories;
   std::vector<Mount> mounts;
-  std::vector<std::string> problems;  // mounts that could not be looked at
+  std::optional<LinkReport> link;
+  std::vector<std::string> problems;  // mounts that could not be looked at, a store that fails
 
   // 0: everything was looked at; 3: some of it; 1: nothing.
   [[nodiscard]] int ExitCode() const;
@@ -46,7 +48,8 @@ class ProbeCommand {
   void Stop() { stopped_ = true; }
 
  private:
-  Result<MountSurvey> Survey() const;
+  [[nodiscard]] Result<MountSurvey> Survey() const;
+  Task<Result<LinkReport>> MeasureLink();
 
   const CommandContext& context_;
   ProbeOptions options_;

@@ -32,7 +32,7 @@ VerifyCommand::VerifyCommand(const CommandContext& context, VerifyOptions option
 
 Task<Result<VerifyReport>> VerifyCommand::Run() {
   const auto begin = context_.clock.Now();
-  CO_TRY(session_, co_await VolumeSession::Open(context_, options_.volume, false));
+  CO_TRY(session_, co_await VolumeSession::Open(context_, options_.volume, CacheUse::kRead));
   VerifyReport report;
   report.volume_name = session_->settings().name;
   report.volume_uuid = session_->settings().uuid;

@@ -33,15 +33,15 @@ std::string PathInMount(const std::string& path, const std::string& mount_point)
 
 Task<Result<std::unique_ptr<VolumeSession>>> VolumeSession::Open(const CommandContext& context,
                                                                  VolumeOptions options,
-                                                                 bool create_cache) {
+                                                                 CacheUse use) {
   std::unique_ptr<VolumeSession> session(new VolumeSession(context, std::move(options)));
   if (!session->options_.mount.empty()) {
     auto taken = co_await Offload(context.disk_pool, [&] { return session->TakeFromMount(); });
     CO_TRY_STATUS(taken);
   }
   CO_TRY_STATUS(co_await session->ConnectAndRead());
-  auto opened =
-      co_await Offload(context.disk_pool, [&] { return session->OpenCache(create_cache); });
+  if (use == CacheUse::kNone) co_return session;
+  auto opened = co_await Offload(context.disk_pool, [&] { return session->OpenCache(use); });
   CO_TRY_STATUS(opened);
   session->parts_.emplace(WarmParts{context.clock, *session->cache_, *session->codec_,
                                     context.disk_pool, session->settings_.name,
@@ -90,7 +90,7 @@ Task<Status> VolumeSession::ConnectAndRead() {
   co_return Status();
 }
 
-Status VolumeSession::OpenCache(bool create_cache) {
+Status VolumeSession::OpenCache(CacheUse use) {
   CacheOptions options;
   options.directories = options_.cache_dirs;
   options.uuid = settings_.uuid;
@@ -98,7 +98,7 @@ Status VolumeSession::OpenCache(bool create_cache) {
   options.file_mode = options_.cache_mode;
   options.cache_size = options_.cache_size;
   options.free_space_ratio = options_.free_space_ratio;
-  options.create = create_cache;
+  options.create = use == CacheUse::kPrepare;
   // A live mount would feel our syncfs on its own writes.
   const auto mounts = LookAtMounts();
   options.batch_sync = std::all_of(mounts.begin(), mounts.end(),

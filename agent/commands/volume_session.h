@@ -30,13 +30,15 @@ struct CommandContext {
   boost::asio::thread_pool& disk_pool;
 };
 
+// What a command does with the cache directories of its options.
+enum class CacheUse : std::uint8_t { kNone, kRead, kPrepare };
+
 class VolumeSession {
  public:
   // Connects and reads. kInvalidArgument is the caller's mistake (exit 2); everything else is the
-  // world's (exit 1). `create_cache`: make missing cache directories.
+  // world's (exit 1). kPrepare makes missing cache directories.
   static Task<Result<std::unique_ptr<VolumeSession>>> Open(const CommandContext& context,
-                                                           VolumeOptions options,
-                                                           bool create_cache);
+                                                           VolumeOptions options, CacheUse use);
 
   // The files that the request names; again after the metadata changed.
   Task<Result<metadata::ResolvedPaths>> Resolve(
@@ -51,6 +53,8 @@ class VolumeSession {
   Result<std::unique_ptr<ObjectStore>> MakeStore() const;
 
   [[nodiscard]] const juicefs::VolumeSettings& settings() const { return settings_; }
+  [[nodiscard]] const juicefs::BlockCodec& codec() const { return *codec_; }
+  // These two not with CacheUse::kNone.
   [[nodiscard]] const WarmParts& parts() const { return *parts_; }
   [[nodiscard]] BlockCache& cache() const { return *cache_; }
   [[nodiscard]] const VolumeOptions& options() const { return options_; }
@@ -63,7 +67,7 @@ class VolumeSession {
 
   Status TakeFromMount();
   Task<Status> ConnectAndRead();
-  Status OpenCache(bool create_cache);
+  Status OpenCache(CacheUse use);
 
   const CommandContext& context_;
   VolumeOptions options_;

@@ -77,7 +77,9 @@ void WarmCommand::Stop() {
 
 Task<Result<WarmReport>> WarmCommand::Run() {
   const auto begin = context_.clock.Now();
-  CO_TRY(session_, co_await VolumeSession::Open(context_, options_.volume, !options_.dry_run));
+  CO_TRY(session_,
+         co_await VolumeSession::Open(context_, options_.volume,
+                                      options_.dry_run ? CacheUse::kRead : CacheUse::kPrepare));
   const auto& settings = session_->settings();
   if (options_.honour_volume_limit) {
     options_.engine.fetch.bytes_per_second = settings.download_limit;
