@@ -3,7 +3,11 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <cinttypes>
+#include <cstdio>
+#include <fstream>
 #include <map>
+#include <string>
 #include <utility>
 
 #include "common/async/deadline.h"
@@ -17,6 +21,16 @@ namespace {
 
 constexpr auto kProgressInterval = std::chrono::milliseconds(100);
 
+// ru_maxrss would not do: it keeps what the parent had at the fork, across the exec.
+std::uint64_t PeakMemory() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    std::uint64_t kibibytes = 0;
+    if (std::sscanf(line.c_str(), "VmHWM: %" SCNu64 " kB", &kibibytes) == 1) return kibibytes << 10;
+  }
+  return 0;
+}
+
 // What the whole process has used so far.
 void AddProcessUsage(WarmReport& report) {
   rusage usage{};
@@ -25,7 +39,7 @@ void AddProcessUsage(WarmReport& report) {
     return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6;
   };
   report.cpu_seconds = seconds(usage.ru_utime) + seconds(usage.ru_stime);
-  report.peak_memory_bytes = static_cast<std::uint64_t>(usage.ru_maxrss) << 10;
+  report.peak_memory_bytes = PeakMemory();
 }
 
 double Seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
