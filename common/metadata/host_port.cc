@@ -13,8 +13,9 @@ Error Invalid(const char* what) {
 
 std::optional<std::uint64_t> ParseUnsigned(std::string_view digits, std::uint64_t limit) {
   std::uint64_t number = 0;
-  const char* end = digits.data() + digits.size();
-  const auto [stopped, error] = std::from_chars(digits.data(), end, number);
+  const char* begin = digits.data();
+  const char* end = begin + digits.size();
+  const auto [stopped, error] = std::from_chars(begin, end, number);
   if (error != std::errc() || stopped != end || number > limit) return std::nullopt;
   return number;
 }

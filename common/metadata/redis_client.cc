@@ -184,7 +184,7 @@ class RoutedRedisClient final : public RedisClient {
       if (call.redirects > kRedirects) {
         return Fail(ErrorCode::kUnavailable, name + ": too many redirects", Reason::kServerError);
       }
-      route_->Redirect(*std::move(round.moved));
+      route_->Redirect(*round.moved);
       return {};
     }
     if (round.elsewhere) return ErrorOf(*round.elsewhere, name);

@@ -40,7 +40,7 @@ class ClusterRoute final : public RedisRoute {
   }
 
   [[nodiscard]] std::string key_prefix() const override { return prefix_; }
-  void Redirect(HostPort address) override { redirect_ = std::move(address); }
+  void Redirect(const HostPort& address) override { redirect_ = address; }
 
  private:
   // The seeds of the URL and members learnt since, of which all seeds may be gone.

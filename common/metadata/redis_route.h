@@ -21,7 +21,7 @@ class RedisRoute {
   // What keys start with. Valid after a Find that succeeded.
   [[nodiscard]] virtual std::string key_prefix() const { return ""; }
   // A server said that the volume's keys are at `address` now.
-  virtual void Redirect(HostPort address) { static_cast<void>(address); }
+  virtual void Redirect(const HostPort& /*address*/) {}
 };
 
 // `url` and `dialer` outlive the route.

@@ -49,8 +49,8 @@ class SingleRoute final : public RedisRoute {
     return cluster_ == nullptr ? "" : cluster_->key_prefix();
   }
 
-  void Redirect(HostPort address) override {
-    if (cluster_ != nullptr) cluster_->Redirect(std::move(address));
+  void Redirect(const HostPort& address) override {
+    if (cluster_ != nullptr) cluster_->Redirect(address);
   }
 
  private:

@@ -56,7 +56,7 @@ Result<Parts> Split(std::string_view text) {
   }
   // A path like this is the rest of a password that was not encoded.
   if (parts.scheme != "unix" && parts.path.find('@') != parts.path.npos) {
-    return Invalid("a \"/\" before the \"@\": in a user name or password write it as %2F");
+    return Invalid(R"(a "/" before the "@": in a user name or password write it as %2F)");
   }
   parts.hosts = authority;
   return parts;

@@ -1,6 +1,7 @@
 #include "common/metadata/redis_url_query.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <map>
 #include <utility>
@@ -60,8 +61,9 @@ Status ReadTimeout(const Parameters& parameters, std::string_view name,
 
 // The client takes any text for yes; "false" is more likely to mean what it says.
 bool MeansYes(const std::string& text) {
-  constexpr std::string_view kNo[] = {"", "0", "f", "false", "False", "FALSE", "no", "off"};
-  return std::ranges::find(kNo, text) == std::end(kNo);
+  constexpr auto kNo =
+      std::to_array<std::string_view>({"", "0", "f", "false", "False", "FALSE", "no", "off"});
+  return std::ranges::find(kNo, text) == kNo.end();
 }
 
 }  // namespace
