@@ -93,7 +93,8 @@ Task<std::optional<FetchWorker::Failure>> FetchWorker::Try(juicefs::BlockId bloc
 Task<Result<ObjectBytes>> FetchWorker::Fetch(juicefs::BlockId block, bool fresh_connection) {
   const Error stopped = Fail(ErrorCode::kCancelled, "stopped", Reason::kCancelled);
   const auto permit = co_await gate_.Enter();
-  if (!permit) co_return stopped;
+  // The permit of a stopped worker may have admitted this one: it must not take bandwidth any more.
+  if (!permit || run_.aborted || co_await Stopping()) co_return stopped;
   const auto pause = run_.bandwidth.With(
       [&](TokenBucket& bucket) { return bucket.Take(block.size, run_.parts.clock.Now()); });
   if (pause > Duration::zero() && !co_await SleepFor(pause)) co_return stopped;

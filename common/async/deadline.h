@@ -30,8 +30,9 @@ Task<Result<T>> WithDeadline(Duration limit, std::string what, Task<Result<T>> t
       Reason::kTimeout);
 }
 
-// Waits; false if the wait was cut short by a stop.
+// Waits; false if the wait was cut short by a stop, or if the stop came before it.
 inline Task<bool> SleepFor(Duration duration) {
+  if (co_await Stopping()) co_return false;
   boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor, duration);
   auto [error] = co_await timer.async_wait(kAsTuple);
   co_return !error;

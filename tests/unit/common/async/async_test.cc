@@ -49,6 +49,25 @@ TEST(TaskGroup, StopEndsWhatWaitsAndRefusesWhatComes) {
   EXPECT_FALSE(group.Spawn("late", sleeper(completed_sleep)));
 }
 
+TEST(SleepFor, DoesNotBeginAfterAStop) {
+  boost::asio::io_context loop;
+  TaskGroup group(loop.get_executor());
+  int full_sleeps = 0;
+  auto sleeper = [](int& out) -> Task<void> {
+    for (int i = 0; i < 3; ++i) out += (co_await SleepFor(1h)) ? 1 : 0;
+  };
+  auto driver = [](TaskGroup& inner) -> Task<void> {
+    co_await SleepFor(Duration(1ms));
+    inner.Stop();
+    co_await inner.Join();
+  };
+  ASSERT_TRUE(group.Spawn("sleeper", sleeper(full_sleeps)));
+  TaskGroup outer(loop.get_executor());
+  ASSERT_TRUE(outer.Spawn("driver", driver(group)));
+  EXPECT_EQ(loop.run_for(std::chrono::seconds(10)) > 0 && loop.stopped(), true);
+  EXPECT_EQ(full_sleeps, 0);
+}
+
 TEST(Deadline, AnswersTimeoutWhenTheTaskIsTooSlow) {
   boost::asio::io_context loop;
   Result<int> result = 0;
