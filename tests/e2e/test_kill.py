@@ -1,6 +1,5 @@
 """kill -9 and Ctrl-C in the middle of a run: what is stored stays, nothing is fetched twice, nothing is left."""
 
-import json
 import os
 import random
 import signal
@@ -8,7 +7,7 @@ import time
 
 import pytest
 
-from rig.agent import LITTLE_FLOOR, agent, start, verify
+from rig.agent import LITTLE_FLOOR, agent, report_of, start, verify
 from rig.process import wait_for
 from rig.stores import FileStore, NginxStore
 from rig.tree import random_bytes
@@ -105,7 +104,7 @@ def test_a_stopped_run_ends_within_a_second_and_leaves_only_whole_blocks(volume,
     code = run.stop(how)
     assert time.monotonic() - asked < 1
     assert code == 3, run.output()
-    report = json.loads(run.output())
+    report = report_of(run)
     assert report["status"] == "interrupted"
     assert report["blocks"]["fetched"] == len(visible(folder)) < BLOCKS
     assert_whole(volume, folder)

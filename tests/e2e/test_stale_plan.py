@@ -1,11 +1,10 @@
 """The real client replaces slices while we fetch: the plan goes stale, is made again, and the run finishes."""
 
-import json
 import os
 
 import pytest
 
-from rig.agent import LITTLE_FLOOR, start, verify
+from rig.agent import LITTLE_FLOOR, report_of, start, verify
 from rig.process import wait_for
 from rig.stores import FileStore
 from rig.tree import contents, random_bytes
@@ -57,7 +56,7 @@ def finishes_over_a_stale_plan(warming):
     """Waits for the run's own end; some blocks of its first plan must have been gone."""
     code = warming.stop(how=0, seconds=60)
     assert code == 0, warming.output()
-    report = json.loads(warming.output())
+    report = report_of(warming)
     assert report["errors_by_reason"]["not_found"] > 0, report
     assert report["blocks"]["failed"] == 0
 

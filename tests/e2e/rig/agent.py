@@ -53,3 +53,8 @@ def verify(volume, cache_dir, *words, expect=0):
 def start(log, *words, env=None):
     """A prewarm-agent in the background, to be stopped or killed."""
     return Child([AGENT, *words], log, env)
+
+
+def report_of(child):
+    """The JSON document of an ended run, behind its progress lines."""
+    return json.loads(child.output().splitlines()[-1])
