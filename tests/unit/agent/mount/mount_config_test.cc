@@ -16,7 +16,8 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 
 std::string Recorded(const std::string& name) {
-  const auto path = std::filesystem::path(__FILE__).parent_path() / "data" / name;
+  const auto path =
+      std::filesystem::path(PREWARM_SOURCE_DIR) / "tests/unit/agent/mount/data" / name;
   std::ifstream file(path);
   EXPECT_TRUE(file) << path;
   std::ostringstream text;
