@@ -1,9 +1,9 @@
 #include "agent/mount/mount_process.h"
 
-#include <time.h>
 #include <unistd.h>
 
 #include <charconv>
+#include <ctime>
 #include <fstream>
 #include <iterator>
 #include <vector>

@@ -126,10 +126,14 @@ MountSurvey SurveyMounts() {
     for (const MountEntry& place : places) {
       auto settings = ReadEntry(place);
       found = settings.has_value();
-      if (found) survey.mounts.push_back(*std::move(settings));
-      if (!found && !first_error) first_error = std::move(settings).error();
+      if (found) {
+        survey.mounts.push_back(*std::move(settings));
+        break;
+      }
       // A client that hangs does so at all its mount points.
-      if (found || first_error->code == ErrorCode::kTimeout) break;
+      const bool hangs = settings.error().code == ErrorCode::kTimeout;
+      if (!first_error) first_error = std::move(settings).error();
+      if (hangs) break;
     }
     if (!found) survey.unreadable.emplace_back(places.front(), *std::move(first_error));
   }
