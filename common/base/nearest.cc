@@ -26,7 +26,7 @@ std::size_t EditDistance(std::string_view a, std::string_view b) {
 
 std::string NearestWord(std::string_view word, std::span<const std::string> known) {
   std::string best;
-  std::size_t best_distance = std::max<std::size_t>(word.size() / 3, 1) + 1;
+  std::size_t best_distance = std::max<std::size_t>(word.size() / 3, 2) + 1;
   for (const auto& candidate : known) {
     const auto distance = EditDistance(word, candidate);
     if (distance < best_distance) {

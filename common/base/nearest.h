@@ -7,8 +7,8 @@
 
 namespace prewarm {
 
-// The known word with the smallest edit distance to `word`; empty if none is near (more than a third
-// of its letters differ).
+// The known word with the smallest edit distance to `word`; empty if none is near: more than two
+// letters, and more than a third of them, differ.
 std::string NearestWord(std::string_view word, std::span<const std::string> known);
 
 }  // namespace prewarm

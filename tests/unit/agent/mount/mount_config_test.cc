@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "agent/mount/mounts.h"
+#include "tests/rig/source_dir.h"
 
 namespace prewarm::agent {
 namespace {
@@ -16,8 +17,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 
 std::string Recorded(const std::string& name) {
-  const auto path =
-      std::filesystem::path(PREWARM_SOURCE_DIR) / "tests/unit/agent/mount/data" / name;
+  const auto path = rig::SourceDir() / "tests/unit/agent/mount/data" / name;
   std::ifstream file(path);
   EXPECT_TRUE(file) << path;
   std::ostringstream text;
