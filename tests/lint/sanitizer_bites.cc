@@ -33,7 +33,8 @@ void Misbehave(int argument_count) {
   auto text = std::make_unique<std::string>("freed");
   const volatile std::string* dangling = text.get();
   text.reset();
-  std::printf("read %d after free\n", static_cast<int>(*reinterpret_cast<const volatile char*>(dangling)));
+  std::printf("read %d after free\n",
+              static_cast<int>(*reinterpret_cast<const volatile char*>(dangling)));
 }
 #endif
 

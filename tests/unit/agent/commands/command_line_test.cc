@@ -24,8 +24,9 @@ std::string ErrorOf(std::vector<const char*> words) {
 }
 
 TEST(CommandLine, TakesJuiceFsUnits) {
-  const auto line = Parse({"warm", "--meta", "redis://h/1", "--cache-dir", "/a:/b/", "--cache-size",
-                           "1024", "--download-limit", "800", "--cache-mode", "0644", "m/x", "m/y"});
+  const auto line =
+      Parse({"warm", "--meta", "redis://h/1", "--cache-dir", "/a:/b/", "--cache-size", "1024",
+             "--download-limit", "800", "--cache-mode", "0644", "m/x", "m/y"});
   ASSERT_TRUE(line) << line.error().message;
   const auto& volume = line->warm->volume;
   EXPECT_EQ(volume.cache_dirs, (std::vector<std::string>{"/a", "/b"}));

@@ -40,7 +40,7 @@ std::vector<BlockId> AllBlocks(const BlockPlan& plan) {
 
 TEST(NaturalOrder, ComparesRunsOfDigitsAsNumbers) {
   std::vector<std::string> names{"model-10.bin", "model-2.bin", "model-1.bin", "Model-3.bin",
-                                 "model-02.bin", "model", "model-2a.bin"};
+                                 "model-02.bin", "model",       "model-2a.bin"};
   std::sort(names.begin(), names.end(), NaturalLess);
   EXPECT_THAT(names, testing::ElementsAre("Model-3.bin", "model", "model-1.bin", "model-02.bin",
                                           "model-2.bin", "model-2a.bin", "model-10.bin"));
@@ -56,8 +56,8 @@ TEST(BlockPlan, PutsSmallFilesFirstThenFirstBlocksThenShardsInNaturalOrder) {
                                       WrittenOnce("model-9.bin", 32 << 20, 200),
                                       WrittenOnce("tokenizer.json", 1000, 300)};
   const BlockPlan plan(files, kBlock);
-  std::vector<BlockId> expected{{SliceId{300}, 0, 1000}, {SliceId{200}, 0, kBlock},
-                                {SliceId{100}, 0, kBlock}};
+  std::vector<BlockId> expected{
+      {SliceId{300}, 0, 1000}, {SliceId{200}, 0, kBlock}, {SliceId{100}, 0, kBlock}};
   for (const std::uint64_t slice : {200U, 100U}) {
     for (std::uint32_t index = 1; index < 8; ++index) {
       expected.push_back({SliceId{slice}, index, kBlock});
@@ -114,8 +114,8 @@ TEST(BlockPlan, NamesExactlyTheNeededBlocksForRandomOverlappingSegments) {
     std::vector<FileSlices> files;
     std::set<BlockId> needed;
     for (int f = 0; f < 4; ++f) {
-      FileSlices file{"f" + std::to_string(f), juicefs::Inode{1}, below(2) == 0 ? 1000U : 1U << 30,
-                      {}};
+      FileSlices file{
+          "f" + std::to_string(f), juicefs::Inode{1}, below(2) == 0 ? 1000U : 1U << 30, {}};
       for (int s = 0; s < 6; ++s) {
         const SliceId slice{1 + below(3)};
         const std::uint32_t size = 64 * 1024 * (3 + static_cast<std::uint32_t>(slice.value)) + 100;

@@ -136,8 +136,8 @@ class Engine : public testing::Test {
 
   static BlockPlan PlanOf(std::uint32_t blocks) {
     const std::uint32_t bytes = blocks * kBlock - 1000;  // the last block is short
-    juicefs::FileSlices file{"f", juicefs::Inode{1}, bytes,
-                             {{0, juicefs::SliceId{42}, bytes, 0, bytes}}};
+    juicefs::FileSlices file{
+        "f", juicefs::Inode{1}, bytes, {{0, juicefs::SliceId{42}, bytes, 0, bytes}}};
     return BlockPlan(std::vector{file}, kBlock);
   }
 

@@ -166,8 +166,8 @@ TEST(Committer, SendsABatchOnWhenTheLastAnnouncedBlockFails) {
 }
 
 juicefs::FileSlices OneSlice(std::uint32_t blocks) {
-  return {"f", juicefs::Inode{1}, 1 << 30,
-          {{0, juicefs::SliceId{1}, blocks * 4096, 0, blocks * 4096}}};
+  return {
+      "f", juicefs::Inode{1}, 1 << 30, {{0, juicefs::SliceId{1}, blocks * 4096, 0, blocks * 4096}}};
 }
 
 TEST(Presence, FindsWhatIsThereAndWhereTheRestGoes) {
