@@ -43,9 +43,18 @@ redis_pid=
 s3_pid=
 client_pid=
 
+# Each server is a process group of its own: the client forks, and Ctrl-C is for this script to handle.
+start_server() {
+  local log=$1
+  shift
+  set -m
+  "$@" >"$log" 2>&1 &
+  set +m
+}
+
 stop_server() {
   [[ -n $1 ]] || return 0
-  kill -KILL "$1" 2>/dev/null || true
+  kill -KILL -- "-$1" 2>/dev/null || true
   wait "$1" 2>/dev/null || true
 }
 
@@ -55,11 +64,14 @@ detach() { if ((EUID == 0)); then umount "$@" "$work/mnt"; else fusermount3 -u $
 
 clean_up() {
   local code=$?
-  trap - EXIT INT TERM HUP
+  set +e
+  trap - EXIT
+  trap '' INT TERM HUP
   if [[ -n $work ]]; then
-    if ((code != 0 && code != 2)); then show_logs >&2; fi
-    if is_mounted; then detach -l 2>/dev/null || true; fi
+    ((code == 1)) && show_logs >&2
+    # The client first: while it starts, it may still mount.
     stop_server "$client_pid"
+    is_mounted && detach -l
     stop_server "$s3_pid"
     stop_server "$redis_pid"
     rm -rf "$work"
@@ -129,12 +141,12 @@ prepare() {
 start_servers() {
   local redis_port s3_port
   redis_port=$(free_port)
-  redis-server --port "$redis_port" --bind 127.0.0.1 --save '' --dir "$work" >"$work/redis.log" 2>&1 &
+  start_server "$work/redis.log" redis-server --port "$redis_port" --bind 127.0.0.1 --save '' --dir "$work"
   redis_pid=$!
   s3_port=$(free_port)
   mkdir -p "$work/s3/models" "$work/attributes"
-  env ROOT_ACCESS_KEY=quickstart ROOT_SECRET_KEY=quickstart-secret "$versitygw" --port "127.0.0.1:$s3_port" posix --sidecar "$work/attributes" "$work/s3" \
-    >"$work/s3.log" 2>&1 &
+  start_server "$work/s3.log" env ROOT_ACCESS_KEY=quickstart ROOT_SECRET_KEY=quickstart-secret \
+    "$versitygw" --port "127.0.0.1:$s3_port" posix --sidecar "$work/attributes" "$work/s3"
   s3_pid=$!
   wait_until "redis-server" "$redis_pid" accepts "$redis_port"
   wait_until "the S3 server" "$s3_pid" accepts "$s3_port"
@@ -149,8 +161,8 @@ format_volume() {
 
 mount_client() {
   mkdir -p "$work/mnt"
-  "$juicefs" mount --no-usage-report --io-retries 1 --free-space-ratio "$free_space_ratio" \
-    --cache-dir "$1" "$meta" "$work/mnt" >"$work/client.log" 2>&1 &
+  start_server "$work/client.log" "$juicefs" mount "$meta" "$work/mnt" --no-usage-report \
+    --io-retries 1 --free-space-ratio "$free_space_ratio" --cache-dir "$1"
   client_pid=$!
   wait_until "the JuiceFS client" "$client_pid" is_mounted
 }

@@ -61,11 +61,11 @@ def findings(output):
     return "".join(piece for piece in pieces if piece.startswith(str(sources.ROOT) + "/"))
 
 
-def check(path, build, mark):
+def check(path, database, mark):
     if mark.exists():
         return path, 0.0, "", ""
     started = time.monotonic()
-    result = run("-p", str(build), "--quiet", str(sources.ROOT / path))
+    result = run("-p", str(database), "--quiet", str(sources.ROOT / path))
     found = findings(result.stdout)
     broken = result.stderr if result.returncode != 0 and not FINDING.search(result.stdout) else ""
     if not found and not broken:
@@ -73,17 +73,27 @@ def check(path, build, mark):
     return path, time.monotonic() - started, found, broken
 
 
-def check_sources(build, prefixes):
-    commands = {}
+def once_each(build, prefixes):
+    """One compile command for each source: a test program may compile some of them a second time."""
+    entries = {}
     for entry in json.loads((build / "compile_commands.json").read_text()):
         path = os.path.relpath(entry["file"], sources.ROOT)
         if path.startswith(prefixes):
-            commands[path] = entry["command"]
+            entries.setdefault(path, entry)
+    return entries
+
+
+def check_sources(build, prefixes):
+    entries = once_each(build, prefixes)
+    commands = {path: entry["command"] for path, entry in entries.items()}
+    database = build / "clang-tidy"
+    database.mkdir(exist_ok=True)
+    (database / "compile_commands.json").write_text(json.dumps(list(entries.values())))
     CACHE.mkdir(parents=True, exist_ok=True)
     common = CONFIG.read_bytes() + run("--version").stdout.encode()
     failed, work, started = 0, 0.0, time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        jobs = [pool.submit(check, path, build, CACHE / key(path, command, common))
+        jobs = [pool.submit(check, path, database, CACHE / key(path, command, common))
                 for path, command in sorted(commands.items())]
         for job in concurrent.futures.as_completed(jobs):
             path, seconds, found, broken = job.result()
