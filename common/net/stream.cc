@@ -1,21 +1,20 @@
 #include "common/net/stream.h"
 
-#include <openssl/err.h>
 #include <openssl/ssl.h>
-#include <openssl/x509v3.h>
-#include <sys/socket.h>
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
-#include <boost/asio/ssl.hpp>
+#include <boost/asio/ssl/context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
-#include <boost/beast/ssl.hpp>
 #include <iterator>
 #include <optional>
 #include <utility>
+
+#include "common/net/stream_error.h"
+#include "common/net/tls_stream.h"
 
 namespace prewarm::net {
 namespace {
@@ -27,37 +26,6 @@ using boost::system::error_code;
 constexpr auto kLookingUp = "looking up";
 constexpr auto kConnecting = "connecting to";
 
-// The other side refused us by a TLS alert. In TLS 1.3 that a client certificate is missing or
-// wrong is told only after the handshake, in answer to the first bytes.
-bool IsRefusal(const error_code& error) {
-  return error.category() == asio::error::get_ssl_category() &&
-         ERR_GET_REASON(static_cast<unsigned long>(error.value())) >= SSL_AD_REASON_OFFSET;
-}
-
-// An operation that failed, as the caller's Error; `peer` is "host:port".
-Error StreamError(const error_code& error, const std::string& what, const std::string& peer) {
-  const std::string message = what + " " + peer + ": ";
-  if (error == asio::error::operation_aborted) {
-    return Fail(ErrorCode::kCancelled, message + "stopped", Reason::kCancelled);
-  }
-  if (error == beast::error::timeout) {
-    return Fail(ErrorCode::kTimeout, message + "no answer in time", Reason::kTimeout);
-  }
-  if (error == asio::error::eof || error == asio::ssl::error::stream_truncated) {
-    return Fail(ErrorCode::kUnavailable, message + "closed by the other side", Reason::kConnection);
-  }
-  if (IsRefusal(error)) {
-    return Fail(ErrorCode::kPermission, message + error.message(), Reason::kConnection);
-  }
-  return Fail(ErrorCode::kUnavailable, message + error.message(), Reason::kConnection);
-}
-
-bool NothingToRead(int socket) {
-  char byte = 0;
-  return ::recv(socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
-         (errno == EAGAIN || errno == EWOULDBLOCK);
-}
-
 // The transports differ only in what a read or write goes through and in what times them.
 template <class Transport>
 class BasicStream final : public Stream {
@@ -66,7 +34,7 @@ class BasicStream final : public Stream {
       : transport_(std::move(transport)), peer_(std::move(peer)) {}
 
   Task<Result<std::size_t>> ReadSome(std::span<std::byte> into, Duration limit) override {
-    beast::get_lowest_layer(transport_).expires_after(limit);
+    transport_.expires_after(limit);
     const auto [error, size] =
         co_await transport_.async_read_some(asio::buffer(into.data(), into.size()), kAsTuple);
     if (error) co_return StreamError(error, "reading from", peer_);
@@ -74,21 +42,19 @@ class BasicStream final : public Stream {
   }
 
   Task<Status> Write(std::span<const std::byte> bytes, Duration limit) override {
-    beast::get_lowest_layer(transport_).expires_after(limit);
+    transport_.expires_after(limit);
     const auto [error, size] =
         co_await asio::async_write(transport_, asio::buffer(bytes.data(), bytes.size()), kAsTuple);
     if (error) co_return StreamError(error, "writing to", peer_);
     co_return Status();
   }
 
-  void Close() override { beast::get_lowest_layer(transport_).close(); }
+  void Close() override { transport_.close(); }
 
   [[nodiscard]] bool IdleAndOpen() override {
-    auto& socket = beast::get_lowest_layer(transport_).socket();
+    auto& socket = transport_.socket();
     return socket.is_open() && NothingToRead(socket.native_handle());
   }
-
-  Transport& transport() { return transport_; }
 
  private:
   Transport transport_;
@@ -96,48 +62,9 @@ class BasicStream final : public Stream {
 };
 
 using UnixTransport = beast::basic_stream<asio::local::stream_protocol>;
-using TlsTransport = beast::ssl_stream<beast::tcp_stream>;
-
-std::string OpenSslReason() {
-  const auto code = ERR_get_error();
-  const char* text = code == 0 ? nullptr : ERR_reason_error_string(code);
-  return text == nullptr ? "cannot be used" : text;
-}
 
 Error BadTlsFile(const std::string& file, const error_code& error) {
   return Fail(ErrorCode::kInvalidConfig, file + ": " + error.message());
-}
-
-// What the certificate must be for. OpenSSL checks it by itself, so that it can tell a wrong name
-// from an untrusted issuer.
-bool ExpectPeer(SSL* ssl, const std::string& name) {
-  error_code not_an_address;
-  asio::ip::make_address(name, not_an_address);
-  if (!not_an_address) return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name.c_str()) == 1;
-  SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-  return SSL_set_tlsext_host_name(ssl, name.c_str()) == 1 && SSL_set1_host(ssl, name.c_str()) == 1;
-}
-
-Task<Result<std::unique_ptr<Stream>>> ShakeHands(beast::tcp_stream tcp, Endpoint endpoint,
-                                                 std::string peer, Duration limit) {
-  // The stream keeps the context alive through OpenSSL's own reference count.
-  TlsTransport tls(std::move(tcp), *endpoint.tls);
-  const auto& name = endpoint.tls_server_name.empty() ? endpoint.host : endpoint.tls_server_name;
-  if (!ExpectPeer(tls.native_handle(), name)) {
-    co_return Fail(ErrorCode::kInternal, "TLS server name " + name + ": " + OpenSslReason());
-  }
-  beast::get_lowest_layer(tls).expires_after(limit);
-  const auto [error] = co_await tls.async_handshake(asio::ssl::stream_base::client, kAsTuple);
-  if (error) {
-    const long verdict = SSL_get_verify_result(tls.native_handle());
-    if (error.category() == asio::error::get_ssl_category()) {
-      const std::string why =
-          verdict == X509_V_OK ? error.message() : X509_verify_cert_error_string(verdict);
-      co_return Fail(ErrorCode::kPermission, "TLS with " + peer + ": " + why, Reason::kConnection);
-    }
-    co_return StreamError(error, "TLS with", peer);
-  }
-  co_return std::make_unique<BasicStream<TlsTransport>>(std::move(tls), std::move(peer));
 }
 
 }  // namespace
@@ -233,7 +160,7 @@ Task<Result<std::unique_ptr<Stream>>> Connect(Endpoint endpoint, Duration limit)
   if (endpoint.tls == nullptr) {
     co_return std::make_unique<BasicStream<beast::tcp_stream>>(std::move(tcp), peer);
   }
-  co_return co_await ShakeHands(std::move(tcp), std::move(endpoint), peer, limit);
+  co_return co_await StartTls(tcp.release_socket(), std::move(endpoint), peer, limit);
 }
 
 Task<Result<std::unique_ptr<Stream>>> ConnectUnix(std::string path, Duration limit) {
