@@ -72,8 +72,8 @@ class Batch {
     }
     // syncfs tells a write-back error to one caller only, and another thread may have been that
     // caller. Every file also remembers its own since it was opened: asking costs no I/O.
-    for (std::size_t i = 0; i < blocks_.size(); ++i) {
-      if (::sync_file_range(blocks_[i]->fd(), 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE) != 0 &&
+    for (const auto& block : blocks_) {
+      if (::sync_file_range(block->fd(), 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE) != 0 &&
           errno != ENOSYS && errno != ESPIPE) {
         FailAll(SyncError(errno, "write-back"));
       }

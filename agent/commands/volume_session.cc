@@ -127,8 +127,7 @@ Result<std::unique_ptr<ObjectStore>> VolumeSession::MakeStore() const {
 }
 
 Result<std::unique_ptr<WarmEngine>> VolumeSession::MakeEngine(EngineOptions options) const {
-  return WarmEngine::Create(*parts_, std::move(options), settings_.block_size,
-                            [this] { return MakeStore(); });
+  return WarmEngine::Create(*parts_, options, settings_.block_size, [this] { return MakeStore(); });
 }
 
 Task<Status> VolumeSession::CheckStore() {

@@ -16,7 +16,7 @@ namespace prewarm::agent {
 namespace {
 
 constexpr auto kAdaptWindow = std::chrono::milliseconds(500);
-constexpr std::uint64_t kScanPart = 64 * 256;
+constexpr std::uint64_t kScanPart = 64ULL * 256;
 
 std::size_t DefaultFetchThreads() {
   return std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, 4);
@@ -85,7 +85,7 @@ class WarmEngine::FetchThread {
 };
 
 WarmEngine::WarmEngine(const WarmParts& parts, EngineOptions options)
-    : parts_(parts), options_(std::move(options)) {}
+    : parts_(parts), options_(options) {}
 
 WarmEngine::~WarmEngine() = default;
 
@@ -105,7 +105,7 @@ Result<std::unique_ptr<WarmEngine>> WarmEngine::Create(const WarmParts& parts,
       std::min<std::size_t>(fitting, 2 * options.max_requests + 2 * Committer::kBatch);
   auto threads = options.fetch_threads != 0 ? options.fetch_threads : DefaultFetchThreads();
   threads = std::min(threads, workers);
-  std::unique_ptr<WarmEngine> engine(new WarmEngine(parts, std::move(options)));
+  std::unique_ptr<WarmEngine> engine(new WarmEngine(parts, options));
   for (std::size_t i = 0; i < threads; ++i) {
     engine->threads_.push_back(std::make_unique<FetchThread>(Share(workers, threads, i)));
     TRY_STATUS(engine->threads_.back()->OpenStore(make_store));

@@ -41,13 +41,14 @@ TaskGroup::~TaskGroup() { PREWARM_CHECK(running_.empty(), "a task outlives its g
 bool TaskGroup::Spawn(std::string name, Task<void> task) {
   if (stopped_) return false;
   auto signal = running_.emplace(running_.end());
-  asio::co_spawn(executor_, Quietly(std::move(task)),
-                 asio::bind_cancellation_slot(
-                     signal->slot(), [this, signal, name = std::move(name)](std::exception_ptr e) {
-                       if (e) DieOf(name, e);
-                       running_.erase(signal);
-                       if (running_.empty()) idle_.cancel();
-                     }));
+  asio::co_spawn(
+      executor_, Quietly(std::move(task)),
+      asio::bind_cancellation_slot(
+          signal->slot(), [this, signal, name = std::move(name)](const std::exception_ptr& e) {
+            if (e) DieOf(name, e);
+            running_.erase(signal);
+            if (running_.empty()) idle_.cancel();
+          }));
   return true;
 }
 

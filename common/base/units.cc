@@ -41,7 +41,7 @@ int PrefixPower(char c) {
 Result<std::uint64_t> ParseSize(std::string_view text, std::uint64_t bare_unit) {
   constexpr auto kExpected = "a size such as 512MiB, 100G or 4096";
   TRY(auto number, LeadingNumber(text, text, kExpected));
-  double unit = static_cast<double>(bare_unit);
+  auto unit = static_cast<double>(bare_unit);
   std::string_view rest = number.rest;
   if (!rest.empty()) {
     unit = 1;
@@ -124,7 +124,7 @@ Result<std::chrono::nanoseconds> ParseDuration(std::string_view text) {
 
 std::string FormatBytes(std::uint64_t bytes) {
   constexpr std::array<const char*, 7> kNames{"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
-  double value = static_cast<double>(bytes);
+  auto value = static_cast<double>(bytes);
   std::size_t unit = 0;
   // From 1023.5 on, because that would print as 1024 of the smaller unit.
   while (value >= 1023.5 && unit + 1 < kNames.size()) {
