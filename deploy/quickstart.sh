@@ -132,6 +132,7 @@ prepare() {
   if [[ ! -f $build/build.ninja ]]; then
     (cd "$root" && cmake --preset release -DPREWARM_TESTS=OFF -DPREWARM_BENCH=OFF >/dev/null)
   fi
+  [[ -x $agent ]] || echo "building prewarm-agent: some minutes, this once (follow it in build/quickstart-build.log)"
   cmake --build "$build" --target prewarm-agent >"$build/quickstart-build.log" 2>&1 || {
     cat "$build/quickstart-build.log" >&2
     fail "the build failed"

@@ -249,8 +249,7 @@ Result<CommandLine> ParseCommandLine(int argc, const char* const* argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
-    const auto used = app.get_subcommands();
-    line.answer = used.empty() ? app.help() : used.front()->help();
+    line.answer = app.help();  // of the command, if one was named
     return line;
   } catch (const CLI::CallForVersion&) {
     line.answer = app.version() + "\n";
