@@ -142,7 +142,11 @@ Task<Result<WarmCommand::Planned>> WarmCommand::Plan(WarmReport& report) {
 }
 
 Status WarmCommand::CheckRoom(const WarmReport& report) const {
-  std::map<std::uint64_t, std::uint64_t> needed_on_device;
+  struct Needed {
+    std::uint64_t bytes = 0;
+    std::uint64_t inodes = 0;
+  };
+  std::map<std::uint64_t, Needed> by_device;
   for (std::size_t i = 0; i < report.directories.size(); ++i) {
     const auto& directory = report.directories[i];
     const auto& work = report.work.directories[i];
@@ -154,10 +158,18 @@ Status WarmCommand::CheckRoom(const WarmReport& report) const {
           directory.path, Footprint(work), room,
           "of its share of --cache-size (" + FormatBytes(directory.capacity_bytes) + ") are free");
     }
-    auto& needed = needed_on_device[directory.device];
-    needed += Footprint(work);
-    if (needed > directory.available_bytes) {
-      return TooSmall(directory.path, needed, directory.available_bytes,
+    auto& needed = by_device[directory.device];
+    needed.bytes += Footprint(work);
+    needed.inodes += work.missing_blocks;
+    if (needed.inodes > directory.available_inodes) {
+      return Fail(ErrorCode::kNoSpace,
+                  "cache directory " + directory.path +
+                      " has too few inodes for the plan: it needs " + FormatCount(needed.inodes) +
+                      ", and " + FormatCount(directory.available_inodes) + " may be used",
+                  Reason::kNoInodes);
+    }
+    if (needed.bytes > directory.available_bytes) {
+      return TooSmall(directory.path, needed.bytes, directory.available_bytes,
                       "may be used before less than " + FormatBytes(directory.floor_bytes) +
                           " of its disk are free (--free-space-ratio and a margin)");
     }
@@ -174,6 +186,9 @@ Task<Status> WarmCommand::Execute(Planned planned, WarmReport& report) {
     // Compaction or deletion was faster than we: look again, once, and fetch what is named now.
     CO_TRY(planned, co_await Plan(report));
     outcome = co_await FetchWithProgress(planned, report);
+    // What the first pass fetched is there now, but it was not there before.
+    report.work.present_blocks -=
+        std::min(report.work.present_blocks, report.counts.fetched_blocks);
     report.counts.stale_blocks = 0;
     AddCounts(report.counts, outcome.counts);
   }
