@@ -1,4 +1,5 @@
-"""Holds the arrows between folders: which folder may include which, and what pure folders never see.
+"""Holds the arrows between folders: which folder may include which, and what pure folders never see;
+and that a source includes its own header first, which proves that the header stands alone.
 
 Reads #include lines only. Whatever a pure file reaches through our own headers counts as its own.
 Usage: arrows.py [ROOT]; arrows.py --self-test plants violations and demands that each is found.
@@ -69,6 +70,7 @@ class Tree:
                 found.append(f"{path}: lies in a folder that no arrow names")
                 continue
             found += self.wrong_arrows(path, source)
+            found += self.own_header_not_first(path)
             if any(path.startswith(pure) for pure in PURE):
                 found += self.impurities(path)
         return found
@@ -80,6 +82,13 @@ class Tree:
                 yield f'{path}: includes "{ours}", which is not a path from the root'
             elif ours and not allowed(source, target):
                 yield f"{path}: {source} may not include {target} ({ours})"
+
+    def own_header_not_first(self, path):
+        header = re.sub(r"\.cc$", ".h", path)
+        if header == path or header not in self.includes:
+            return
+        if not self.includes[path] or self.includes[path][0][0] != header:
+            yield f"{path}: does not include its own header first"
 
     def impurities(self, path):
         waiting, seen = [(path, [])], {path}
@@ -109,6 +118,8 @@ PLANTED = {
     "common/base/g.h": ("", None),
     "common/net/h.cc": ('#include "h.h"\n', "not a path from the root"),
     "elsewhere/i.cc": ("", "no arrow names"),
+    "common/base/g.cc": ('#include <vector>\n#include "common/base/g.h"\n', "its own header first"),
+    "agent/cache/f.cc": ('#include "agent/cache/f.h"\n#include <vector>\n', None),
 }
 
 
