@@ -188,7 +188,7 @@ copy_model_without_mount() {
 run_agent() {
   local command=$1
   shift
-  "$agent" "$command" --meta "$meta" --cache-dir "$work/nvme" --free-space-ratio "$free_space_ratio" "$@"
+  "$agent" "$command" --meta "$meta" --cache-dir "$work/nvme" --free-space-ratio "$free_space_ratio" --min-free 0 "$@"
 }
 
 warm() { run_agent warm 2>"$work/warm.log"; }

@@ -32,7 +32,8 @@ constexpr auto kFooter =
 // Option texts as given; parsed afterwards.
 struct RawOptions {
   std::string meta, mount, cache_dir, storage, bucket, subdir;
-  std::string cache_size = "100GiB", free_space_ratio = "0.1", cache_mode = "0600";
+  std::string cache_size = "100GiB", free_space_ratio = "0.1", cache_mode = "0600",
+              min_free = "0.15";
   std::string download_limit, buffer_size = "128MiB", max_downloads = "64", io_retries = "10",
                               retry_timeout = "60s";
   std::string threads = "0";
@@ -63,6 +64,10 @@ void AddVolumeOptions(CLI::App& app, RawOptions& raw) {
   add("--storage", raw.storage, "TYPE", "use this kind of store instead of the volume's setting");
   add("--bucket", raw.bucket, "URL", "use this bucket instead of the volume's setting");
   add("--subdir", raw.subdir, "DIR", "paths are relative to this directory of the volume");
+  app.add_option("--min-free", raw.min_free,
+                 "share of the disk that stays free whatever --free-space-ratio says")
+      ->type_name("RATIO")
+      ->capture_default_str();
   app.add_option("path", raw.paths, "files or directories of the volume; the whole volume if none")
       ->type_name("PATH");
   app.add_flag("--json", raw.json, "one JSON document on stdout");
@@ -181,6 +186,7 @@ VolumeOptions InterpretVolume(const RawOptions& raw, Problems& problems) {
   }
   options.cache_size = problems.Take("--cache-size", PositiveSize(raw.cache_size, 1_MiB));
   options.free_space_ratio = problems.Take("--free-space-ratio", RatioOf(raw.free_space_ratio));
+  options.min_free_ratio = problems.Take("--min-free", RatioOf(raw.min_free));
   options.cache_mode = problems.Take("--cache-mode", juicefs::ParseCacheMode(raw.cache_mode));
   return options;
 }

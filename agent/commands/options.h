@@ -25,6 +25,7 @@ struct VolumeOptions {
   std::string subdir;
   std::uint64_t cache_size = 100ULL << 30;
   double free_space_ratio = 0.1;
+  double min_free_ratio = 0.15;
   mode_t cache_mode = 0600;
   std::vector<std::string> paths;  // empty: the whole volume
 };

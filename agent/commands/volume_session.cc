@@ -98,6 +98,7 @@ Status VolumeSession::OpenCache(CacheUse use) {
   options.file_mode = options_.cache_mode;
   options.cache_size = options_.cache_size;
   options.free_space_ratio = options_.free_space_ratio;
+  options.minimum_free_ratio = options_.min_free_ratio;
   options.create = use == CacheUse::kPrepare;
   // A live mount would feel our syncfs on its own writes.
   const auto mounts = LookAtMounts();
