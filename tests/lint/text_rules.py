@@ -29,7 +29,7 @@ RULES = [
     Rule(r"\b(TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b", ANYTHING, "finish it or leave it out",
          "// TO" "DO: later", "mastodons", code_only=False, excepted=r"^LICENSE$|\.sum$"),
     Rule(r"(?<![\w.$/}])/(work|root|home|Users)/", ANYTHING, "a path of one machine",
-         'cd /ho' 'me/somebody', "$HOME/work/x", code_only=False),
+         'cd /ho' 'me/somebody', "$HOME/Users/x", code_only=False),
     Rule(r"pypi\.org|pythonhosted\.org|proxy\.golang\.org|deb\.debian\.org|registry\.npmjs|crates\.io",
          ANYTHING, "a registry's host: name packages, let the machine say from where",
          "https://pyp" "i.org/simple", "pip install", code_only=False,
