@@ -8,6 +8,7 @@ build_packages=(
   pkg-config git ca-certificates
   libexpected-dev libboost1.81-dev libboost-url1.81-dev libboost-json1.81-dev libhiredis-dev
   libisal-dev libzstd-dev liblz4-dev libssl-dev libspdlog-dev libfmt-dev libcli11-dev
+  libyaml-cpp-dev
 )
 quickstart_packages=(python3 python3-venv redis-server redis-tools fuse3 procps)
 test_packages=(
@@ -35,7 +36,7 @@ refuse_other_system() {
   cat >&2 <<TEXT
 setup.sh: this is ${1}, and only the package names of Debian 12 are known here.
 Building needs: clang 19 (or g++ 13) with clang-tidy, clang-format and lld, CMake 3.25, Ninja, ccache,
-tl::expected, Boost 1.81 (headers, json, url), hiredis, ISA-L, zstd, lz4, OpenSSL 3, spdlog, fmt, CLI11.
+tl::expected, Boost 1.81 (headers, json, url), hiredis, ISA-L, zstd, lz4, OpenSSL 3, spdlog, fmt, CLI11, yaml-cpp.
 Quickstart and tests also need: Python 3.11 with venv, Redis 7, fuse3; the tests GoogleTest, Google
 Benchmark, nginx, mkfs for ext4, xfs and vfat, shellcheck, and the openssl program.
 On Debian 12 these are: ${packages[*]}

@@ -2,13 +2,12 @@
 // where it has the option.
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "agent/agent_config.h"
 #include "agent/warm/warm_engine.h"
 #include "common/base/result.h"
 
@@ -19,14 +18,10 @@ namespace prewarm::agent {
 struct VolumeOptions {
   std::string meta;
   std::string mount;
-  std::vector<std::string> cache_dirs;
+  CacheConfig cache;
   std::string storage;  // overrides the volume's setting, as for `juicefs mount`
   std::string bucket;
   std::string subdir;
-  std::uint64_t cache_size = 100ULL << 30;
-  double free_space_ratio = 0.1;
-  double min_free_ratio = 0.15;
-  mode_t cache_mode = 0600;
   std::vector<std::string> paths;  // empty: the whole volume
 };
 
@@ -53,16 +48,17 @@ struct ProbeOptions {
   Output output = Output::kText;
 };
 
-// What to run; exactly one is set, or none where --help or --version was answered.
+// What to run; exactly one is set, or none where there is only
+// something to answer.
 struct CommandLine {
   std::optional<WarmOptions> warm;
   std::optional<VerifyOptions> verify;
   std::optional<ProbeOptions> probe;
-  std::string answer;  // text for stdout: help or version
+  std::string answer;  // text for stdout: help, version, the checked or printed configuration
 };
 
-// kInvalidArgument with all problems, one a line; an unknown option or command comes with the
-// nearest known one.
+// kInvalidArgument with all problems of command line and configuration file, one a line; an unknown
+// option or command comes with the nearest known one.
 Result<CommandLine> ParseCommandLine(int argc, const char* const* argv);
 
 }  // namespace prewarm::agent

@@ -126,7 +126,7 @@ Result<MountSurvey> ProbeCommand::Survey() const {
 Task<Result<ProbeReport>> ProbeCommand::Run() {
   CO_TRY(const auto survey, co_await Offload(context_.disk_pool, [this] { return Survey(); }));
   ProbeReport report;
-  auto paths = options_.volume.cache_dirs;
+  auto paths = options_.volume.cache.dirs;
   for (const auto& mount : survey.mounts) {
     // As if blocks were stored now exactly where this client looks for them.
     const StoredBlocks blocks{mount.format.uuid, mount.format.name, mount.cache_directories};
@@ -134,7 +134,7 @@ Task<Result<ProbeReport>> ProbeCommand::Run() {
     alone.mounts = {mount};
     const auto judged = JudgeVisibility(alone, blocks, context_.clock.WallNow());
     report.mounts.push_back({mount, judged.front()});
-    if (!options_.volume.cache_dirs.empty() || !mount.disk_cache) continue;
+    if (!options_.volume.cache.dirs.empty() || !mount.disk_cache) continue;
     paths.insert(paths.end(), mount.cache_directories.begin(), mount.cache_directories.end());
   }
   for (const auto& [entry, error] : survey.unreadable) {

@@ -56,10 +56,10 @@ Status VolumeSession::TakeFromMount() {
                 "the mount at " + mount.mount_point +
                     " keeps its cache in memory: there is nothing on disk to warm");
   }
-  options_.cache_dirs = mount.cache_directories;
-  options_.cache_size = mount.cache_size;
-  options_.free_space_ratio = mount.free_space_ratio;
-  options_.cache_mode = mount.cache_mode;
+  options_.cache.dirs = mount.cache_directories;
+  options_.cache.size = mount.cache_size;
+  options_.cache.free_space_ratio = mount.free_space_ratio;
+  options_.cache.mode = mount.cache_mode;
   options_.subdir = mount.subdir;
   options_.storage = mount.format.storage;
   options_.bucket = mount.format.bucket;
@@ -92,13 +92,13 @@ Task<Status> VolumeSession::ConnectAndRead() {
 
 Status VolumeSession::OpenCache(CacheUse use) {
   CacheOptions options;
-  options.directories = options_.cache_dirs;
+  options.directories = options_.cache.dirs;
   options.uuid = settings_.uuid;
   options.hash_prefix = settings_.hash_prefix;
-  options.file_mode = options_.cache_mode;
-  options.cache_size = options_.cache_size;
-  options.free_space_ratio = options_.free_space_ratio;
-  options.minimum_free_ratio = options_.min_free_ratio;
+  options.file_mode = options_.cache.mode;
+  options.cache_size = options_.cache.size;
+  options.free_space_ratio = options_.cache.free_space_ratio;
+  options.minimum_free_ratio = options_.cache.min_free_ratio;
   options.create = use == CacheUse::kPrepare;
   // A live mount would feel our syncfs on its own writes.
   const auto mounts = LookAtMounts();
@@ -109,7 +109,7 @@ Status VolumeSession::OpenCache(CacheUse use) {
 }
 
 std::vector<MountVisibility> VolumeSession::LookAtMounts() const {
-  return JudgeVisibility(SurveyMounts(), {settings_.uuid, settings_.name, options_.cache_dirs},
+  return JudgeVisibility(SurveyMounts(), {settings_.uuid, settings_.name, options_.cache.dirs},
                          context_.clock.WallNow());
 }
 

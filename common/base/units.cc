@@ -68,18 +68,18 @@ Result<std::uint64_t> ParseLinkRate(std::string_view text) {
   double unit = 1e6;
   std::string_view rest = number.rest;
   if (!rest.empty()) {
-    int power = PrefixPower(rest.front());
+    const int power = rest == "bps" ? 0 : PrefixPower(rest.front());
     if (power < 0) {
       return Fail(ErrorCode::kInvalidArgument, "\"" + std::string(text) + "\" is not " + kExpected);
     }
     unit = std::pow(1000.0, power);
-    rest.remove_prefix(1);
+    if (power > 0) rest.remove_prefix(1);
     if (rest != "" && rest != "bps" && rest != "bit" && rest != "bit/s") {
       return Fail(ErrorCode::kInvalidArgument, "\"" + std::string(text) + "\" is not " + kExpected);
     }
   }
   double bytes = number.value * unit / 8;
-  if (!(bytes < std::ldexp(1.0, 63))) {
+  if (!(bytes < std::ldexp(1.0, 60))) {
     return Fail(ErrorCode::kInvalidArgument, "\"" + std::string(text) + "\" is too large a rate");
   }
   return static_cast<std::uint64_t>(bytes);
@@ -120,6 +120,47 @@ Result<std::chrono::nanoseconds> ParseDuration(std::string_view text) {
   }
   const auto value = static_cast<std::int64_t>(total);
   return std::chrono::nanoseconds(negative ? -value : value);
+}
+
+std::string ExactSize(std::uint64_t bytes) {
+  constexpr std::array<const char*, 7> kNames{"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+  std::size_t unit = 0;
+  while (bytes != 0 && bytes % 1024 == 0 && unit + 1 < kNames.size()) {
+    bytes /= 1024;
+    ++unit;
+  }
+  return std::to_string(bytes) + kNames.at(unit);
+}
+
+std::string ExactLinkRate(std::uint64_t bytes_per_second) {
+  if (bytes_per_second == 0) return "0";
+  std::uint64_t bits = bytes_per_second * 8;
+  constexpr std::array<const char*, 7> kNames{"bps", "K", "M", "G", "T", "P", "E"};
+  std::size_t unit = 0;
+  while (bits % 1000 == 0 && unit + 1 < kNames.size()) {
+    bits /= 1000;
+    ++unit;
+  }
+  return std::to_string(bits) + kNames.at(unit);
+}
+
+std::string ExactDuration(std::chrono::nanoseconds value) {
+  constexpr std::array<std::pair<const char*, std::int64_t>, 7> kUnits{{{"d", 86'400'000'000'000},
+                                                                        {"h", 3'600'000'000'000},
+                                                                        {"m", 60'000'000'000},
+                                                                        {"s", 1'000'000'000},
+                                                                        {"ms", 1'000'000},
+                                                                        {"us", 1'000},
+                                                                        {"ns", 1}}};
+  if (value < std::chrono::nanoseconds::zero()) return "-" + ExactDuration(-value);
+  if (value == std::chrono::nanoseconds::zero()) return "0s";
+  std::int64_t rest = value.count();
+  std::string text;
+  for (const auto& [name, scale] : kUnits) {
+    if (rest >= scale) text += std::to_string(rest / scale) + name;
+    rest %= scale;
+  }
+  return text;
 }
 
 std::string FormatBytes(std::uint64_t bytes) {

@@ -24,6 +24,12 @@ Result<std::uint64_t> ParseLinkRate(std::string_view text);
 // "30s", "1h30m", "500ms", "2d"; a number alone counts in seconds. May be negative ("-1").
 Result<std::chrono::nanoseconds> ParseDuration(std::string_view text);
 
+// Texts that parse back to exactly the value (below 2^53): "512MiB", "1h30m", "800M".
+std::string ExactSize(std::uint64_t bytes);
+std::string ExactLinkRate(std::uint64_t bytes_per_second);
+std::string ExactDuration(std::chrono::nanoseconds value);
+
+// For people, rounded.
 std::string FormatBytes(std::uint64_t bytes);                // "1.50 GiB"
 std::string FormatDuration(std::chrono::nanoseconds value);  // "1 h 02 min", "3.2 s", "15 ms"
 std::string FormatCount(std::uint64_t count);                // "12,345"

@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
 #include <vector>
 
 #include "agent/commands/options.h"
@@ -29,9 +31,9 @@ TEST(CommandLine, TakesJuiceFsUnits) {
              "--download-limit", "800", "--cache-mode", "0644", "m/x", "m/y"});
   ASSERT_TRUE(line) << line.error().message;
   const auto& volume = line->warm->volume;
-  EXPECT_EQ(volume.cache_dirs, (std::vector<std::string>{"/a", "/b"}));
-  EXPECT_EQ(volume.cache_size, 1ULL << 30);
-  EXPECT_EQ(volume.cache_mode, 0644U);
+  EXPECT_EQ(volume.cache.dirs, (std::vector<std::string>{"/a", "/b"}));
+  EXPECT_EQ(volume.cache.size, 1ULL << 30);
+  EXPECT_EQ(volume.cache.mode, 0644U);
   EXPECT_EQ(volume.paths, (std::vector<std::string>{"m/x", "m/y"}));
   EXPECT_EQ(line->warm->engine.fetch.bytes_per_second, 100'000'000U);
   EXPECT_FALSE(line->warm->honour_volume_limit);
@@ -68,6 +70,32 @@ TEST(CommandLine, LetsAMountStandForTheRest) {
   EXPECT_EQ(line->warm->volume.mount, "/mnt/jfs");
   EXPECT_THAT(ErrorOf({"warm", "--mount", "/mnt/jfs", "--cache-dir", "/a"}),
               HasSubstr("--cache-dir"));
+}
+
+TEST(CommandLine, OptionsOverrideTheConfigurationFile) {
+  const auto path = std::filesystem::path(testing::TempDir()) / "command_line_test.yaml";
+  std::ofstream(path) << "cache:\n  cache-dir: /from-file\n  cache-size: 5GiB\n"
+                         "fetch:\n  max-downloads: 7\n  download-limit: 80\n";
+  const auto line = Parse({"warm", "--config", path.c_str(), "--meta", "redis://h/1",
+                           "--cache-size", "6GiB", "--require-checksum"});
+  ASSERT_TRUE(line) << line.error().message;
+  EXPECT_EQ(line->warm->volume.cache.dirs, std::vector<std::string>{"/from-file"});
+  EXPECT_EQ(line->warm->volume.cache.size, 6ULL << 30);
+  EXPECT_EQ(line->warm->engine.max_requests, 7U);
+  EXPECT_EQ(line->warm->engine.fetch.bytes_per_second, 10'000'000U);
+  EXPECT_TRUE(line->warm->engine.fetch.require_checksum);
+  EXPECT_FALSE(line->warm->honour_volume_limit);
+  std::filesystem::remove(path);
+}
+
+TEST(CommandLine, ChecksAndPrintsTheConfiguration) {
+  EXPECT_THAT(Parse({"--check-config"})->answer, HasSubstr("right"));
+  EXPECT_THAT(Parse({"warm", "--max-downloads", "9", "--print-config"})->answer,
+              HasSubstr("max-downloads: 9\n"));
+  const auto wrong = Parse({"--check-config", "--config", "/nowhere/agent.yaml"});
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.error().code, ErrorCode::kInvalidConfig);
+  EXPECT_THAT(wrong.error().message, HasSubstr("/nowhere/agent.yaml"));
 }
 
 TEST(CommandLine, AnswersHelpAndVersion) {

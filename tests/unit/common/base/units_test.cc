@@ -37,6 +37,24 @@ TEST(ParseSize, CountsABareNumberInTheUnitOfTheOption) {
   EXPECT_EQ(*ParseSize("100B", 1_MiB), 100U);
 }
 
+TEST(ExactTexts, ParseBackToTheValue) {
+  for (const std::uint64_t value :
+       {0ULL, 1ULL, 1023ULL, 1024ULL, 1536ULL << 20, (1ULL << 53) - 1}) {
+    EXPECT_EQ(*ParseSize(ExactSize(value), 1_MiB), value) << ExactSize(value);
+  }
+  for (const std::uint64_t value : {0ULL, 1ULL, 125ULL, 25'000'000ULL, 1'250'000'001ULL}) {
+    EXPECT_EQ(*ParseLinkRate(ExactLinkRate(value)), value) << ExactLinkRate(value);
+  }
+  for (const std::chrono::nanoseconds value :
+       {0ns, 1ns, 1'000'001ns, std::chrono::nanoseconds(90s), std::chrono::nanoseconds(49h + 3ms),
+        std::chrono::nanoseconds(-90s)}) {
+    EXPECT_EQ(*ParseDuration(ExactDuration(value)), value) << ExactDuration(value);
+  }
+  EXPECT_EQ(ExactSize(100_GiB), "100GiB");
+  EXPECT_EQ(ExactLinkRate(100'000'000), "800M");
+  EXPECT_EQ(ExactDuration(90s), "1m30s");
+}
+
 TEST(ParseSize, QuotesWhatItRefuses) {
   for (const char* text : {"", " ", "M", "-1", "-4M", "4X", "4MiBs", "4 MiB", "4M4", "1e6", "0x10",
                            "4iB", "inf", "nan", "8E", "99999999999999999999"}) {
