@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "agent/warm/block_buffer.h"
-#include "agent/warm/block_plan.h"
 #include "common/async/task_group.h"
+#include "common/juicefs/block_plan.h"
 
 namespace prewarm::agent {
 namespace {
@@ -19,7 +19,7 @@ struct Measurement {
   const Clock& clock;
   const VolumeSession& session;
   ObjectStore& store;
-  const BlockPlan& plan;
+  const juicefs::BlockPlan& plan;
   SteadyTime end;
   std::uint64_t next = 0;
   std::uint64_t bytes = 0;
@@ -59,7 +59,7 @@ double Percentile(const std::vector<double>& sorted, double share) {
 Task<Result<LinkReport>> ProbeLink(const CommandContext& context, VolumeSession& session) {
   CO_TRY_STATUS(co_await session.CheckStore());
   CO_TRY(const auto resolved, co_await session.Resolve({}));
-  const BlockPlan plan(resolved.files, session.settings().block_size);
+  const juicefs::BlockPlan plan(resolved.files, session.settings().block_size);
   if (plan.block_count() == 0) {
     co_return Fail(ErrorCode::kNotFound, "there is nothing to read from the store: no data there");
   }

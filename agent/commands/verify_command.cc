@@ -38,7 +38,7 @@ Task<Result<VerifyReport>> VerifyCommand::Run() {
   report.volume_uuid = session_->settings().uuid;
   report.against_store = options_.against_store;
   CO_TRY(const auto resolved, co_await session_->Resolve({}));
-  const BlockPlan plan(resolved.files, session_->settings().block_size);
+  const juicefs::BlockPlan plan(resolved.files, session_->settings().block_size);
   report.files = resolved.files.size();
   report.file_bytes = resolved.bytes;
   report.planned_blocks = plan.block_count();
@@ -54,7 +54,7 @@ Task<Result<VerifyReport>> VerifyCommand::Run() {
   co_return report;
 }
 
-Task<Status> VerifyCommand::CheckAll(const BlockPlan& plan, VerifyReport& report) {
+Task<Status> VerifyCommand::CheckAll(const juicefs::BlockPlan& plan, VerifyReport& report) {
   std::unique_ptr<ObjectStore> store;
   if (options_.against_store) {
     CO_TRY(store, session_->MakeStore());
@@ -72,7 +72,8 @@ Task<Status> VerifyCommand::CheckAll(const BlockPlan& plan, VerifyReport& report
   co_return Status();
 }
 
-Task<void> VerifyCommand::CheckSome(const BlockPlan& plan, Lane& lane, VerifyReport& report) {
+Task<void> VerifyCommand::CheckSome(const juicefs::BlockPlan& plan, Lane& lane,
+                                    VerifyReport& report) {
   while (next_ < plan.block_count() && !stopped_) {
     const auto block = plan.At(next_++);
     Record(co_await CheckOne(block, lane, report), report);

@@ -13,8 +13,8 @@
 #include "agent/commands/options.h"
 #include "agent/commands/progress_line.h"
 #include "agent/commands/volume_session.h"
-#include "agent/warm/block_plan.h"
 #include "common/async/task.h"
+#include "common/juicefs/block_plan.h"
 
 namespace prewarm::agent {
 
@@ -56,8 +56,8 @@ class VerifyCommand {
  private:
   struct Lane;
 
-  Task<Status> CheckAll(const BlockPlan& plan, VerifyReport& report);
-  Task<void> CheckSome(const BlockPlan& plan, Lane& lane, VerifyReport& report);
+  Task<Status> CheckAll(const juicefs::BlockPlan& plan, VerifyReport& report);
+  Task<void> CheckSome(const juicefs::BlockPlan& plan, Lane& lane, VerifyReport& report);
   Task<BlockReport> CheckOne(juicefs::BlockId block, Lane& lane, VerifyReport& report);
   // The block's plain bytes from the store into the lane's buffer; a few attempts.
   Task<Status> FetchPlain(juicefs::BlockId block, Lane& lane);

@@ -77,7 +77,7 @@ void AddCounts(Tally::Counts& sum, const Tally::Counts& counts) {
 }  // namespace
 
 struct WarmCommand::Planned {
-  BlockPlan plan;
+  juicefs::BlockPlan plan;
   Presence presence{0};
 };
 
@@ -127,7 +127,7 @@ Task<Result<WarmCommand::Planned>> WarmCommand::Plan(WarmReport& report) {
                           context_.clock.Now());
          }));
   Planned planned;
-  planned.plan = BlockPlan(resolved.files, session_->settings().block_size);
+  planned.plan = juicefs::BlockPlan(resolved.files, session_->settings().block_size);
   planned.presence = Presence(planned.plan.block_count());
   report.files = resolved.files.size();
   report.file_bytes = resolved.bytes;

@@ -7,7 +7,6 @@
 #include <string>
 
 #include "agent/cache/block_cache.h"
-#include "agent/warm/block_plan.h"
 #include "agent/warm/committer.h"
 #include "agent/warm/presence.h"
 #include "agent/warm/retry_policy.h"
@@ -16,6 +15,7 @@
 #include "common/base/clock.h"
 #include "common/base/token_bucket.h"
 #include "common/juicefs/block_codec.h"
+#include "common/juicefs/block_plan.h"
 
 namespace prewarm::agent {
 
@@ -37,7 +37,7 @@ struct FetchLimits {
 };
 
 struct FetchRun {
-  FetchRun(const WarmParts& the_parts, const BlockPlan& the_plan, const Presence& presence,
+  FetchRun(const WarmParts& the_parts, const juicefs::BlockPlan& the_plan, const Presence& presence,
            FetchLimits the_limits)
       : parts(the_parts),
         plan(the_plan),
@@ -49,7 +49,7 @@ struct FetchRun {
         retries(RetryBudget(parts.clock.Now())) {}
 
   const WarmParts& parts;
-  const BlockPlan& plan;
+  const juicefs::BlockPlan& plan;
   const FetchLimits limits;
   WorkCursor cursor;
   Committer committer;

@@ -16,8 +16,8 @@ void PlannedWork::Add(const PlannedWork& other) {
   }
 }
 
-Result<PlannedWork> ScanPresence(BlockCache& cache, const BlockPlan& plan, std::uint64_t first,
-                                 std::uint64_t last, Presence& presence) {
+Result<PlannedWork> ScanPresence(BlockCache& cache, const juicefs::BlockPlan& plan,
+                                 std::uint64_t first, std::uint64_t last, Presence& presence) {
   PREWARM_CHECK(first % 64 == 0, "parts of a presence scan must not share a word");
   PlannedWork work;
   work.directories.resize(cache.directory_count());

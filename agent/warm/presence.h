@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "agent/cache/block_cache.h"
-#include "agent/warm/block_plan.h"
 #include "common/base/result.h"
+#include "common/juicefs/block_plan.h"
 
 namespace prewarm::agent {
 
@@ -44,13 +44,14 @@ struct PlannedWork {
 // Looks at the blocks [first, last) and marks what is whole. `first` must be a multiple of 64, so
 // that parts do not share a word. Blocking. Whatever stands under a block's name and is not whole
 // counts as missing: publishing it will report what it is.
-Result<PlannedWork> ScanPresence(BlockCache& cache, const BlockPlan& plan, std::uint64_t first,
-                                 std::uint64_t last, Presence& presence);
+Result<PlannedWork> ScanPresence(BlockCache& cache, const juicefs::BlockPlan& plan,
+                                 std::uint64_t first, std::uint64_t last, Presence& presence);
 
 // Hands the missing blocks of a plan out, in order, to any number of threads.
 class WorkCursor {
  public:
-  WorkCursor(const BlockPlan& plan, const Presence& presence) : plan_(plan), presence_(presence) {}
+  WorkCursor(const juicefs::BlockPlan& plan, const Presence& presence)
+      : plan_(plan), presence_(presence) {}
 
   std::optional<std::uint64_t> Next() {
     for (;;) {
@@ -61,7 +62,7 @@ class WorkCursor {
   }
 
  private:
-  const BlockPlan& plan_;
+  const juicefs::BlockPlan& plan_;
   const Presence& presence_;
   std::atomic<std::uint64_t> next_{0};
 };

@@ -113,7 +113,7 @@ Result<std::unique_ptr<WarmEngine>> WarmEngine::Create(const WarmParts& parts,
   return engine;
 }
 
-Task<EngineOutcome> WarmEngine::Fetch(const BlockPlan& plan, const Presence& presence) {
+Task<EngineOutcome> WarmEngine::Fetch(const juicefs::BlockPlan& plan, const Presence& presence) {
   FetchRun run(parts_, plan, presence, options_.fetch);
   if (!stopping_) {
     current_ = &run;
@@ -160,12 +160,12 @@ Task<void> WarmEngine::AdaptUntilDone(FetchRun& run) {
   }
 }
 
-Task<Result<PlannedWork>> WarmEngine::Scan(const BlockPlan& plan, Presence& presence) {
+Task<Result<PlannedWork>> WarmEngine::Scan(const juicefs::BlockPlan& plan, Presence& presence) {
   PlannedWork total;
   Status failed;
   TaskGroup group(co_await boost::asio::this_coro::executor);
   struct Shared {
-    const BlockPlan& plan;
+    const juicefs::BlockPlan& plan;
     Presence& presence;
     BlockCache& cache;
     PlannedWork& total;

@@ -52,9 +52,9 @@ class WarmEngine {
 
   // Fetches what `presence` lacks. Returns when every block has ended one way or the other, or soon
   // after Stop() or an abort; nothing is left in flight then.
-  Task<EngineOutcome> Fetch(const BlockPlan& plan, const Presence& presence);
+  Task<EngineOutcome> Fetch(const juicefs::BlockPlan& plan, const Presence& presence);
   // Splits the scan over the disk pool.
-  Task<Result<PlannedWork>> Scan(const BlockPlan& plan, Presence& presence);
+  Task<Result<PlannedWork>> Scan(const juicefs::BlockPlan& plan, Presence& presence);
   // Within a second: requests are cut, blocks not yet named are dropped. Also ends later calls.
   void Stop();
   // Of the run in progress; nothing between runs. Called on the control executor.

@@ -23,8 +23,8 @@
 #include <vector>
 
 #include "agent/cache/block_cache.h"
-#include "agent/warm/block_plan.h"
 #include "agent/warm/presence.h"
+#include "common/juicefs/block_plan.h"
 #include "common/juicefs/trailer.h"
 
 namespace {
@@ -70,7 +70,7 @@ std::vector<juicefs::FileSlices> MakeFiles(std::uint64_t bytes) {
   return files;
 }
 
-void MakeEmptyBlocks(const std::filesystem::path& volume_folder, const agent::BlockPlan& plan) {
+void MakeEmptyBlocks(const std::filesystem::path& volume_folder, const juicefs::BlockPlan& plan) {
   std::filesystem::path last_folder;
   for (std::uint64_t number = 0; number < plan.block_count(); ++number) {
     const juicefs::BlockId block = plan.At(number);
@@ -86,7 +86,7 @@ void MakeEmptyBlocks(const std::filesystem::path& volume_folder, const agent::Bl
   }
 }
 
-agent::PlannedWork ScanInParts(agent::BlockCache& cache, const agent::BlockPlan& plan,
+agent::PlannedWork ScanInParts(agent::BlockCache& cache, const juicefs::BlockPlan& plan,
                                agent::Presence& presence) {
   std::array<agent::PlannedWork, kThreads> parts;
   const std::uint64_t step = (plan.block_count() / kThreads / 64 + 1) * 64;
@@ -118,7 +118,7 @@ void DropCaches() {
 void Measure(const std::string& folder, std::uint64_t bytes) {
   std::vector<juicefs::FileSlices> files = MakeFiles(bytes);
   auto start = std::chrono::steady_clock::now();
-  const agent::BlockPlan plan(files, kBlockBytes);
+  const juicefs::BlockPlan plan(files, kBlockBytes);
   std::printf("plan of %llu blocks: %.3f s, peak memory %.0f MiB\n",
               static_cast<unsigned long long>(plan.block_count()), Seconds(start), PeakMebibytes());
 

@@ -33,8 +33,7 @@ ARROWS = {
 # Folders and single files that decide and compute, and do no input or output.
 PURE = [
     "common/base/", "common/juicefs/",
-    "agent/warm/block_plan.", "agent/warm/concurrency.", "agent/warm/natural_order.",
-    "agent/warm/retry_policy.",
+    "agent/warm/concurrency.", "agent/warm/retry_policy.",
 ]
 IMPURE_HEADERS = re.compile(
     r"boost/(asio|beast)|grpcpp/|google/protobuf|openssl/ssl\.h|hiredis|yaml-cpp|spdlog|prometheus")
@@ -113,7 +112,7 @@ PLANTED = {
     "agent/warm/b.h": ("#include <vector>\n", None),
     "common/juicefs/c.cc": ("#include <boost/asio/awaitable.hpp>\n", "is pure but reaches"),
     "common/async/d.h": ("# include <boost/asio.hpp>\n", None),
-    "agent/warm/block_plan.h": ('#include "common/async/d.h"\n', "through common/async/d.h"),
+    "agent/warm/concurrency.h": ('#include "common/async/d.h"\n', "through common/async/d.h"),
     "agent/store/e.cc": ('#include "agent/cache/f.h"\n', "agent/store may not include agent/cache"),
     "agent/cache/f.h": ('#include "common/base/g.h"\n', None),
     "common/base/g.h": ("", None),

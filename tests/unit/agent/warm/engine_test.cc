@@ -107,7 +107,7 @@ class Engine : public testing::Test {
     parts_.emplace(WarmParts{clock_, *cache_, *codec_, pool_, "vol", false});
   }
 
-  EngineOutcome Fetch(const BlockPlan& plan, EngineOptions options = {},
+  EngineOutcome Fetch(const juicefs::BlockPlan& plan, EngineOptions options = {},
                       Duration stop_after = Duration::zero()) {
     options.fetch_threads = 2;
     auto engine = WarmEngine::Create(*parts_, options, kBlock, [this] {
@@ -117,7 +117,7 @@ class Engine : public testing::Test {
     boost::asio::io_context loop;
     TaskGroup group(loop.get_executor());
     EngineOutcome outcome;
-    const auto run = [](WarmEngine& e, const BlockPlan& p, EngineOutcome& out,
+    const auto run = [](WarmEngine& e, const juicefs::BlockPlan& p, EngineOutcome& out,
                         PlannedWork& seen) -> Task<void> {
       Presence presence(p.block_count());
       auto work = co_await e.Scan(p, presence);
@@ -134,11 +134,11 @@ class Engine : public testing::Test {
     return outcome;
   }
 
-  static BlockPlan PlanOf(std::uint32_t blocks) {
+  static juicefs::BlockPlan PlanOf(std::uint32_t blocks) {
     const std::uint32_t bytes = blocks * kBlock - 1000;  // the last block is short
     juicefs::FileSlices file{
         "f", juicefs::Inode{1}, bytes, {{0, juicefs::SliceId{42}, bytes, 0, bytes}}};
-    return BlockPlan(std::vector{file}, kBlock);
+    return juicefs::BlockPlan(std::vector{file}, kBlock);
   }
 
   // Every file below the cache directory, checked byte for byte; the number of whole blocks.

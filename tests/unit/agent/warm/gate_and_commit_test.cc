@@ -173,7 +173,7 @@ juicefs::FileSlices OneSlice(std::uint32_t blocks) {
 TEST(Presence, FindsWhatIsThereAndWhereTheRestGoes) {
   NamesOnlyCache cache;
   cache.present = {0, 3, 64, 99};
-  const BlockPlan plan(std::vector{OneSlice(100)}, 4096);
+  const juicefs::BlockPlan plan(std::vector{OneSlice(100)}, 4096);
   Presence presence(plan.block_count());
   auto work = ScanPresence(cache, plan, 0, 64, presence);
   ASSERT_TRUE(work);
@@ -196,7 +196,7 @@ TEST(Presence, FindsWhatIsThereAndWhereTheRestGoes) {
 TEST(Presence, ReportsACacheThatCannotBeRead) {
   NamesOnlyCache cache;
   cache.unreadable = 5;
-  const BlockPlan plan(std::vector{OneSlice(10)}, 4096);
+  const juicefs::BlockPlan plan(std::vector{OneSlice(10)}, 4096);
   Presence presence(plan.block_count());
   const auto work = ScanPresence(cache, plan, 0, 10, presence);
   ASSERT_FALSE(work);

@@ -3,9 +3,9 @@
 
 #include <string_view>
 
-namespace prewarm::agent {
+namespace prewarm::juicefs {
 
 // A strict weak order: runs of digits compare as numbers, everything else byte by byte.
 bool NaturalLess(std::string_view a, std::string_view b);
 
-}  // namespace prewarm::agent
+}  // namespace prewarm::juicefs

@@ -1,8 +1,8 @@
-#include "agent/warm/natural_order.h"
+#include "common/juicefs/natural_order.h"
 
 #include <algorithm>
 
-namespace prewarm::agent {
+namespace prewarm::juicefs {
 namespace {
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
@@ -39,4 +39,4 @@ bool NaturalLess(std::string_view a, std::string_view b) {
   return a < b;  // equal but for leading zeros: any fixed order will do
 }
 
-}  // namespace prewarm::agent
+}  // namespace prewarm::juicefs
