@@ -8,7 +8,7 @@ build_packages=(
   pkg-config git ca-certificates
   libexpected-dev libboost1.81-dev libboost-url1.81-dev libboost-json1.81-dev libhiredis-dev
   libisal-dev libzstd-dev liblz4-dev libssl-dev libspdlog-dev libfmt-dev libcli11-dev
-  libyaml-cpp-dev
+  libyaml-cpp-dev libsqlite3-dev
 )
 quickstart_packages=(python3 python3-venv redis-server redis-tools fuse3 procps)
 test_packages=(

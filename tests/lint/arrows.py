@@ -27,12 +27,21 @@ ARROWS = {
     "agent/commands": ["common", "agent/agent_config.h", "agent/store", "agent/cache", "agent/mount",
                        "agent/warm"],
     "agent": ["common", "agent"],
-    "tests": ["common", "agent", "tests"],
+    "prewarm/v1": [],  # generated from proto/prewarm/v1
+    "controller/plan": ["common/base", "common/juicefs"],
+    "controller/jobs": ["common", "controller/plan"],
+    "controller/agents": ["common", "prewarm/v1", "controller/plan"],
+    "controller/api": ["common", "prewarm/v1", "controller/plan"],
+    "controller/reconcile": ["common", "controller/plan", "controller/jobs", "controller/agents",
+                             "controller/api"],
+    "controller/cli": ["common", "prewarm/v1", "controller/plan"],
+    "controller": ["common", "prewarm/v1", "controller"],
+    "tests": ["common", "agent", "controller", "prewarm/v1", "tests"],
 }
 
 # Folders and single files that decide and compute, and do no input or output.
 PURE = [
-    "common/base/", "common/juicefs/",
+    "common/base/", "common/juicefs/", "controller/plan/",
     "agent/warm/concurrency.", "agent/warm/retry_policy.",
 ]
 IMPURE_HEADERS = re.compile(

@@ -1,0 +1,69 @@
+// When work will be done, from what is queued and how fast each node goes. Pure.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "controller/plan/model.h"
+
+namespace prewarm::controller {
+
+struct Forecast {
+  std::optional<WallTime> finish;         // absent: nothing is known about the rates
+  std::optional<Duration> late;           // after the deadline
+  std::uint64_t bytes_per_second = 0;     // assumed, over all nodes of the prewarm
+  std::string words;  // "will finish 12:03:10, deadline 12:02:00: 70 s late; at 1.4 GB/s from the store"
+};
+
+// How urgent a task is: the order in which agents work, too.
+struct Rank {
+  int priority = 0;                  // larger first
+  std::optional<WallTime> deadline;  // earlier first, none last
+  std::uint64_t age = 0;             // smaller first
+  bool operator==(const Rank&) const = default;
+};
+bool GoesBefore(const Rank& a, const Rank& b);
+
+// One unfinished task on a node.
+struct QueuedTask {
+  std::string prewarm;
+  std::string node;
+  Rank rank;
+  std::uint64_t missing_bytes = 0;
+};
+
+// What a node can be expected to fetch per second when it has work: its measured store rate within
+// its disk's and its limits; 0: not known.
+std::uint64_t ExpectedRate(const Node& node, const FleetLimits& limits);
+
+// Seconds from now until each task is done, by (prewarm, node): simulates all nodes working their
+// queues by rank, the fleet's origin budget divided among the nodes as DivideBudget does at every
+// moment. Tasks on nodes of unknown rate or not connected are left out.
+using TaskKey = std::pair<std::string, std::string>;
+std::map<TaskKey, double> PredictFinish(std::span<const Node> nodes,
+                                        std::span<const QueuedTask> tasks,
+                                        const FleetLimits& limits);
+
+// The forecast of one prewarm out of that.
+Forecast ForecastOf(const std::string& prewarm, std::optional<WallTime> deadline,
+                    std::span<const QueuedTask> tasks,
+                    const std::map<TaskKey, double>& seconds, std::uint64_t bytes_per_second,
+                    WallTime now);
+
+// Divides the fleet's origin budget: nodes whose best waiting task ranks higher are served first, up to
+// what they can use; equals share evenly, and what one cannot use goes to the others. 0 in the
+// answer would mean "no limit", so a node that gets nothing gets the least positive rate.
+struct NodeDemand {
+  std::string node;
+  Rank best;                      // of its unfinished tasks
+  std::uint64_t usable_rate = 0;  // 0: unknown, takes any
+};
+std::map<std::string, std::uint64_t> DivideBudget(std::span<const NodeDemand> demands,
+                                                  std::uint64_t budget);
+
+}  // namespace prewarm::controller
