@@ -34,9 +34,9 @@ class JobStore {
 
   // Everything that is not final, and what ended last (at most `ended`), by age.
   virtual Result<std::vector<Prewarm>> Load(std::size_t ended) = 0;
-  // Writes whole prewarms with their tasks, all or none; durable on return. New ones get an `age` in
-  // the answer, larger than any before. kConflict: the lease is lost and nothing was written, or a
-  // prewarm is final already and would change its state.
+  // Writes whole prewarms with their tasks, all or none; durable on return. New ones get an `age`
+  // in the answer, larger than any before. kConflict: the lease is lost and nothing was written, or
+  // a prewarm is final already and would change its state.
   virtual Result<std::vector<Prewarm>> Save(std::vector<Prewarm> prewarms) = 0;
   // The prewarm that used this key in this namespace within the last day.
   virtual Result<std::optional<Prewarm>> FindByKey(const std::string& name_space,

@@ -14,10 +14,11 @@
 namespace prewarm::controller {
 
 struct Forecast {
-  std::optional<WallTime> finish;         // absent: nothing is known about the rates
-  std::optional<Duration> late;           // after the deadline
-  std::uint64_t bytes_per_second = 0;     // assumed, over all nodes of the prewarm
-  std::string words;  // "will finish 12:03:10, deadline 12:02:00: 70 s late; at 1.4 GB/s from the store"
+  std::optional<WallTime> finish;      // absent: nothing is known about the rates
+  std::optional<Duration> late;        // after the deadline
+  std::uint64_t bytes_per_second = 0;  // assumed, over all nodes of the prewarm
+  std::string
+      words;  // "will finish 12:03:10, deadline 12:02:00: 70 s late; at 1.4 GB/s from the store"
 };
 
 // How urgent a task is: the order in which agents work, too.
@@ -51,13 +52,12 @@ std::map<TaskKey, double> PredictFinish(std::span<const Node> nodes,
 
 // The forecast of one prewarm out of that.
 Forecast ForecastOf(const std::string& prewarm, std::optional<WallTime> deadline,
-                    std::span<const QueuedTask> tasks,
-                    const std::map<TaskKey, double>& seconds, std::uint64_t bytes_per_second,
-                    WallTime now);
+                    std::span<const QueuedTask> tasks, const std::map<TaskKey, double>& seconds,
+                    std::uint64_t bytes_per_second, WallTime now);
 
-// Divides the fleet's origin budget: nodes whose best waiting task ranks higher are served first, up to
-// what they can use; equals share evenly, and what one cannot use goes to the others. 0 in the
-// answer would mean "no limit", so a node that gets nothing gets the least positive rate.
+// Divides the fleet's origin budget: nodes whose best waiting task ranks higher are served first,
+// up to what they can use; equals share evenly, and what one cannot use goes to the others. 0 in
+// the answer would mean "no limit", so a node that gets nothing gets the least positive rate.
 struct NodeDemand {
   std::string node;
   Rank best;                      // of its unfinished tasks

@@ -40,10 +40,10 @@ struct PrewarmSpec {
 };
 
 enum class PrewarmState : std::uint8_t {
-  kPending,     // accepted, paths not resolved yet
-  kRunning,     // tasks exist
-  kWarm,        // keep: everything visible now, and watched
-  kSucceeded,   // from here on: final
+  kPending,    // accepted, paths not resolved yet
+  kRunning,    // tasks exist
+  kWarm,       // keep: everything visible now, and watched
+  kSucceeded,  // from here on: final
   kFailed,
   kCancelled,
   kSuperseded,
@@ -112,6 +112,7 @@ struct Prewarm {
   std::optional<WallTime> ended_at;
   std::string superseded_by;
   std::uint64_t generation = 0;  // of the plan; 0: not resolved yet
+  std::uint64_t plan_hash = 0;   // ResolvedPlan::Hash() of that generation
   std::uint64_t files = 0;
   std::map<std::string, NodeTask> tasks;  // by node
   bool operator==(const Prewarm&) const = default;
@@ -122,6 +123,9 @@ struct ResolvedPlan {
   std::uint64_t files = 0;
   std::uint64_t file_bytes = 0;
   juicefs::BlockPlan blocks;
+
+  // Equal for equal block runs in equal order; stable over restarts and versions.
+  [[nodiscard]] std::uint64_t Hash() const;
 };
 
 struct CacheDirectory {

@@ -16,16 +16,18 @@ namespace prewarm::controller {
 struct Placement {
   struct Rejected {
     std::string node;
-    std::string reason;  // "needs 12 GiB, 3 GiB less than it has room for", "drains", "not connected"
+    std::string
+        reason;  // "needs 12 GiB, 3 GiB less than it has room for", "drains", "not connected"
     std::uint64_t missing_bytes = 0;  // where room is what is missing
   };
   std::vector<std::string> nodes;  // in order of preference
   std::vector<Rejected> rejected;  // matched by the selector, but unfit
 };
 
-// Nodes that match and can hold `bytes` of the volume with this UUID. With `count`, the best: those that
-// hold most of the volume already, then those with the least queued, then the most room, then by name.
-// `queued` is what each node still has to fetch. Bytes of the volume already cached count as room.
+// Nodes that match and can hold `bytes` of the volume with this UUID. With `count`, the best: those
+// that hold most of the volume already, then those with the least queued, then the most room, then
+// by name. `queued` is what each node still has to fetch. Bytes of the volume already cached count
+// as room.
 Placement Place(const NodeSelector& selector, std::uint64_t bytes, const std::string& volume_uuid,
                 std::span<const Node> nodes, const std::map<std::string, std::uint64_t>& queued);
 
@@ -67,7 +69,8 @@ struct Actions {
 };
 
 // Compares what the prewarms want of the connected nodes with what those hold.
-//  - an unfinished task of a prewarm that is not final, not held or held in an older generation: order
+//  - an unfinished task of a prewarm that is not final, not held or held in an older generation:
+//  order
 //  - held with another rank: order without plan
 //  - held and unfinished, but the prewarm is final, unknown, or does not want it: cancel
 //  - held and finished, and recorded as finished (same generation) or not wanted: forget
