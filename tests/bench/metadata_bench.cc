@@ -11,10 +11,8 @@
 
 #include "tests/integration/metadata/redis_rig.h"
 
-namespace prewarm {
+namespace prewarm::metadata {
 namespace {
-
-using rig::VolumeBuilder;
 
 // Highest resident size since the last call, in MiB.
 double PeakMemory() {
@@ -55,16 +53,16 @@ void OneFile(VolumeBuilder& volume) { volume.Written(VolumeBuilder::kRoot, "file
 
 bool Measure(const Case& what) {
   rig::TempDir folder;
-  rig::RedisServer server(folder.path().string(), "redis");
+  RedisServer server(folder, "redis");
   int queued = 0;
   VolumeBuilder volume(
       [&](const std::vector<std::string>& command) {
-        server.admin().Queue(command);
-        if (++queued % 10'000 == 0) server.admin().Flush();
+        server.Queue(command);
+        if (++queued % 10'000 == 0) server.Flush();
       },
       "");
   what.build(volume);
-  server.admin().Flush();
+  server.Flush();
 
   std::vector<double> seconds;
   std::size_t files = 0;
@@ -72,7 +70,7 @@ bool Measure(const Case& what) {
   PeakMemory();
   const double before = PeakMemory();
   for (int run = 0; run < 5; ++run) {
-    rig::Engine engine("redis://" + server.address() + "/0");
+    Engine engine("redis://" + server.address() + "/0");
     const auto start = std::chrono::steady_clock::now();
     const auto resolved = engine.Resolve();
     seconds.push_back(
@@ -93,13 +91,14 @@ bool Measure(const Case& what) {
 }
 
 }  // namespace
-}  // namespace prewarm
+}  // namespace prewarm::metadata
 
 int main() {
-  const prewarm::Case cases[] = {{"1,000 directories of 100", prewarm::TreeOfFiles},
-                                 {"one directory of 100,000", prewarm::OneDirectory},
-                                 {"one file of 1 TiB", prewarm::OneFile}};
+  using namespace prewarm::metadata;
+  const Case cases[] = {{"1,000 directories of 100", TreeOfFiles},
+                        {"one directory of 100,000", OneDirectory},
+                        {"one file of 1 TiB", OneFile}};
   bool good = true;
-  for (const auto& what : cases) good = prewarm::Measure(what) && good;
+  for (const auto& what : cases) good = Measure(what) && good;
   return good ? 0 : 1;
 }

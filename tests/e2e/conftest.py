@@ -3,6 +3,7 @@
 import pathlib
 import shutil
 import signal
+import subprocess
 import tempfile
 
 import pytest
@@ -12,6 +13,7 @@ from rig.volume import Redis, detach_everything_below
 SUMMARY = []  # lines that a test file wants to see at the end of the run
 OVERALL_SECONDS = 570
 ROOM_FOR_STORES = 4 << 30
+PASSPHRASE = "correct horse battery staple"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -58,6 +60,15 @@ def redis(module_folder):
     server = Redis(module_folder / "redis")
     yield server
     server.close()
+
+
+@pytest.fixture(scope="module")
+def private_key(module_folder):
+    """For --encrypt-rsa-key, behind PASSPHRASE."""
+    path = module_folder / "key.pem"
+    subprocess.run(["openssl", "genrsa", "-aes256", "-passout", f"pass:{PASSPHRASE}", "-out", path, "2048"],
+                   check=True, capture_output=True, timeout=60)
+    return path
 
 
 @pytest.fixture

@@ -8,22 +8,18 @@ import pytest
 
 from rig.agent import agent, warm
 from rig.stores import FileStore
-from rig.tree import contents, random_bytes
+from rig.tree import MIB, contents, random_bytes
 from rig.volume import Volume
-
-MIB = 1 << 20
 
 
 @pytest.fixture
 def volume(folder, redis, closing):
-    store = FileStore(folder / "store")
-    volume = Volume(folder / "volume", redis.new_database(), store)
+    volume = Volume(folder / "volume", redis.new_database(), FileStore(folder / "store"))
     closing.append(volume)
-    writer = volume.mount()
-    (writer.path / "model").mkdir()
-    (writer.path / "model" / "weights").write_bytes(random_bytes(20 * MIB, 1))
-    volume.expected = contents(writer.path / "model")
-    writer.unmount()
+    with volume.mount() as root:
+        (root / "model").mkdir()
+        (root / "model" / "weights").write_bytes(random_bytes(20 * MIB, 1))
+        volume.expected = contents(root / "model")
     return volume
 
 
@@ -44,9 +40,10 @@ def test_blocks_stored_before_the_mount_are_seen_at_the_next_mount(volume, folde
 
 def test_a_mount_with_default_options_does_not_see_later_blocks_and_the_report_says_so(volume, folder):
     """Also proves that cutting the store off bites: this read must fail."""
-    reader = volume.mount(folder / "nvme")
+    reader = volume.mount(folder / "nvme", "--verbose")  # says when its first scan is over
+    reader.client.wait_until(
+        lambda: "Found 0 cached blocks" in reader.client.log.read_text(), "the client's first scan")
     time_of_scan = time.time()
-    wait_for_first_scan()
     seen = only(warm(volume, folder / "nvme")["visibility"])
     assert seen["visible"] == "after_rescan"
     assert seen["mount_point"] == str(reader.path)
@@ -57,11 +54,6 @@ def test_a_mount_with_default_options_does_not_see_later_blocks_and_the_report_s
     with pytest.raises(OSError):
         contents(reader.path / "model")
     assert reader.counters()["blockcache_hits"] == 0
-
-
-def wait_for_first_scan():
-    """Nothing tells when the client's first scan of an empty folder ended; it is over within this."""
-    time.sleep(2)
 
 
 def test_a_mount_that_never_scans_sees_the_blocks_at_once(volume, folder):

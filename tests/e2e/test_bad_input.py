@@ -6,23 +6,21 @@ import subprocess
 
 import pytest
 
+from conftest import PASSPHRASE
 from rig.agent import LITTLE_FLOOR, agent
 from rig.process import free_port
 from rig.stores import FileStore, S3Store
-from rig.tree import random_bytes
+from rig.tree import MIB, random_bytes
 from rig.volume import Redis, Volume
-
-MIB = 1 << 20
 
 
 @pytest.fixture(scope="module")
 def volume(module_folder, redis):
     volume = Volume(module_folder / "volume", redis.new_database(), FileStore(module_folder / "store"))
-    writer = volume.mount()
-    (writer.path / "models" / "llama").mkdir(parents=True)
-    (writer.path / "models" / "llama" / "weights").write_bytes(random_bytes(9 * MIB, 1))
-    os.mkfifo(writer.path / "models" / "pipe")
-    writer.unmount()
+    with volume.mount() as root:
+        (root / "models" / "llama").mkdir(parents=True)
+        (root / "models" / "llama" / "weights").write_bytes(random_bytes(9 * MIB, 1))
+        os.mkfifo(root / "models" / "pipe")
     yield volume
     volume.close()
 
@@ -100,8 +98,7 @@ def test_a_database_without_a_volume(redis, cache):
     assert nothing_in(cache)
 
 
-def test_a_wrong_password(redis, cache, folder, closing):
-
+def test_a_wrong_password(cache, folder, closing):
     locked = Redis(folder / "locked", "--requirepass", "right")
     closing.append(locked)
     answer = warm(f"redis://:wrong@127.0.0.1:{locked.port}/1", cache)
@@ -144,12 +141,9 @@ def test_a_kind_of_store_that_is_not_known(volume, cache, altered):
     refused(warm(volume.meta, cache), 2, "tape")
 
 
-def test_a_wrong_passphrase(redis, folder, cache, closing):
-    key = folder / "key.pem"
-    subprocess.run(["openssl", "genrsa", "-aes256", "-passout", "pass:right", "-out", key, "2048"],
-                   check=True, capture_output=True, timeout=60)
+def test_a_wrong_passphrase(redis, folder, cache, closing, private_key):
     volume = Volume(folder / "volume", redis.new_database(), FileStore(folder / "store"),
-                    options=["--encrypt-rsa-key", key], env={"JFS_RSA_PASSPHRASE": "right"})
+                    options=["--encrypt-rsa-key", private_key], env={"JFS_RSA_PASSPHRASE": PASSPHRASE})
     closing.append(volume)
     for passphrase, word in (("wrong", "passphrase"), ("", "JFS_RSA_PASSPHRASE")):
         refused(warm(volume.meta, cache, env={"JFS_RSA_PASSPHRASE": passphrase}), 2, word)
@@ -171,9 +165,8 @@ def test_a_bucket_that_is_missing_and_keys_that_are_wrong(redis, folder, cache, 
     closing.append(store)
     volume = Volume(folder / "volume", redis.new_database(), store)
     closing.append(volume)
-    writer = volume.mount()
-    (writer.path / "file").write_bytes(random_bytes(MIB, 1))
-    writer.unmount()
+    with volume.mount() as root:
+        (root / "file").write_bytes(random_bytes(MIB, 1))
     refused(warm(volume.meta, cache, "--bucket", f"http://127.0.0.1:{store.port}/nobucket"), 1, "nobucket")
     keys = {"ACCESS_KEY": "prewarm-test", "SECRET_KEY": "wrong"}
     refused(warm(volume.meta, cache, env=keys), 1, "models")

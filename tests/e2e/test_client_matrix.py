@@ -7,7 +7,6 @@ Each pair of values of two settings occurs in at least one case.
 import dataclasses
 import itertools
 import random
-import subprocess
 import time
 
 import pytest
@@ -27,7 +26,6 @@ SETTINGS = {
     "hash_prefix": [False, True],
     "block_kib": [64, 4096],
 }
-PASSPHRASE = "correct horse battery staple"
 BIG_MEGABYTES, SMALL_MEGABYTES = 300, 24
 
 
@@ -75,14 +73,6 @@ def test_every_pair_of_settings_occurs_in_a_case():
 
 
 @pytest.fixture(scope="module")
-def private_key(module_folder):
-    path = module_folder / "key.pem"
-    subprocess.run(["openssl", "genrsa", "-aes256", "-passout", f"pass:{PASSPHRASE}", "-out", path, "2048"],
-                   check=True, capture_output=True, timeout=60)
-    return path
-
-
-@pytest.fixture(scope="module")
 def expected(module_folder):
     """What the reader must find, by the size of the largest file."""
     known = {}
@@ -121,13 +111,12 @@ def test_the_client_reads_everything_with_the_store_cut_off(
     megabytes = BIG_MEGABYTES if case in BIG_CASES else SMALL_MEGABYTES
     store = {"file": FileStore, "s3": S3Store}[case.storage](store_folder / "store")
     closing.append(store)
-    env = {"JFS_RSA_PASSPHRASE": PASSPHRASE} if case.encryption != "none" else {}
+    env = {"JFS_RSA_PASSPHRASE": conftest.PASSPHRASE} if case.encryption != "none" else {}
     volume = Volume(folder / "volume", redis.new_database(), store, version=case.client,
                     options=format_options(case, private_key), env=env)
     closing.append(volume)
-    writer = volume.mount()
-    write_awkward_files(writer.path / "files", megabytes)
-    writer.unmount()
+    with volume.mount() as root:
+        write_awkward_files(root / "files", megabytes)
 
     cache_dir = ":".join(str(folder / f"nvme{number}") for number in range(case.directories))
     started = time.monotonic()

@@ -7,17 +7,16 @@ cut off, so a wrong block left behind by the first one would show.
 
 import pathlib
 import random
-import subprocess
 
 import pytest
 
+from conftest import PASSPHRASE
 from rig.agent import verify, warm
 from rig.fake_s3 import FakeS3
 from rig.stores import FileStore
-from rig.tree import MIB, contents, half_compressible
+from rig.tree import MIB, cached_blocks, contents, half_compressible
 from rig.volume import Volume
 
-PASSPHRASE = "correct horse battery staple"
 # What the agent must call each fault. A fault that HTTP itself reveals is an interrupted transfer.
 PLAIN_FAULTS = {
     "flip": "checksum_mismatch",
@@ -41,9 +40,8 @@ def make_volume(folder, redis, closing, *options, env=None):
     volume = Volume(folder / "volume", redis.new_database(), store,
                     options=["--block-size", 256, *options], env=env)
     closing.append(volume)
-    writer = volume.mount()
-    write_model(writer.path / "model")
-    writer.unmount()
+    with volume.mount() as root:
+        write_model(root / "model")
     return store, volume
 
 
@@ -51,10 +49,6 @@ def pick_blocks(store, count):
     """Some blocks by the end of their keys, each a whole one."""
     names = [path.name for path in store.objects() if path.name.endswith("_262144")]
     return random.Random(5).sample(names, count)
-
-
-def cached_blocks(folder, volume):
-    return {path.name: path.read_bytes() for path in folder.glob("*/raw/chunks/**/*") if path.is_file()}
 
 
 def read_with_the_store_cut_off(volume, store, cache, truth):
@@ -83,24 +77,16 @@ def test_a_damaged_object_is_never_published(fault, folder, redis, closing):
     assert report["blocks"]["unverified_source"] == 0
     assert all(any(name in error for error in report["errors"]) for name in victims)
 
-    published = cached_blocks(cache, volume)
+    published = cached_blocks(cache)
     assert len(published) == report["blocks"]["planned"] - 3
     by_name = {path.name: path for path in store.objects()}
-    for name, bytes_in_cache in published.items():
-        truth = by_name[name].read_bytes()
-        assert bytes_in_cache[:len(truth)] == truth and name not in victims
+    for path in published:
+        truth = by_name[path.name].read_bytes()
+        assert path.read_bytes()[:len(truth)] == truth and path.name not in victims
 
     assert warm(volume, cache)["blocks"]["fetched"] == 3
     write_model(folder / "truth")
     read_with_the_store_cut_off(volume, store, cache, folder / "truth")
-
-
-@pytest.fixture(scope="module")
-def private_key(module_folder):
-    path = module_folder / "key.pem"
-    subprocess.run(["openssl", "genrsa", "-aes256", "-passout", f"pass:{PASSPHRASE}", "-out", path, "2048"],
-                   check=True, capture_output=True, timeout=60)
-    return path
 
 
 # Without a checksum beside the object, damage shows only when it is opened.
@@ -129,7 +115,7 @@ def test_damage_inside_an_envelope_is_never_published(kind, fault, reason, folde
 
     assert fake.finish()["fired"] == {fault: 4}
     assert report["blocks"]["failed_by_reason"] == {reason: 2}
-    assert not set(victims) & set(cached_blocks(cache, volume))
+    assert not set(victims) & {path.name for path in cached_blocks(cache)}
     assert warm(volume, cache)["blocks"]["fetched"] == 2
     write_model(folder / "truth")
     read_with_the_store_cut_off(volume, store, cache, folder / "truth")
@@ -151,7 +137,7 @@ def test_blocks_without_a_checksum_are_counted_and_can_be_refused(folder, redis,
     closing.append(fake)
     report = warm(volume, folder / "refused", "--require-checksum", *fake.options, env=fake.environment, expect=1)
     assert report["blocks"]["failed_by_reason"] == {"no_checksum": report["blocks"]["planned"]}
-    assert not cached_blocks(folder / "refused", volume)
+    assert not cached_blocks(folder / "refused")
     report = warm(volume, folder / "accepted", *fake.options, env=fake.environment)
     assert report["blocks"]["unverified_source"] == report["blocks"]["planned"]
     fake.finish()

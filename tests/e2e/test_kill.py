@@ -7,13 +7,12 @@ import time
 
 import pytest
 
-from rig.agent import LITTLE_FLOOR, agent, report_of, start, verify
+from rig.agent import agent, report_of, start, verify, volume_options
 from rig.process import wait_for
 from rig.stores import FileStore, NginxStore
-from rig.tree import random_bytes
+from rig.tree import MIB, cached_blocks, random_bytes
 from rig.volume import Volume
 
-MIB = 1 << 20
 BLOCKS = 96
 KILLS = 5
 SEED = int(os.environ.get("PREWARM_TEST_SEED", random.SystemRandom().randrange(1 << 32)))
@@ -21,12 +20,11 @@ SEED = int(os.environ.get("PREWARM_TEST_SEED", random.SystemRandom().randrange(1
 
 @pytest.fixture
 def volume(folder, redis, closing):
-    store = FileStore(folder / "store")
-    volume = Volume(folder / "volume", redis.new_database(), store, options=["--block-size", "1M"])
+    volume = Volume(folder / "volume", redis.new_database(), FileStore(folder / "store"),
+                    options=["--block-size", "1M"])
     closing.append(volume)
-    writer = volume.mount()
-    (writer.path / "weights").write_bytes(random_bytes(BLOCKS * MIB, 1))
-    writer.unmount()
+    with volume.mount() as root:
+        (root / "weights").write_bytes(random_bytes(BLOCKS * MIB, 1))
     return volume
 
 
@@ -38,12 +36,11 @@ def nginx(folder, volume, closing):
 
 
 def words(volume, nginx, folder, *more):
-    return ["warm", "--json", "--meta", volume.meta, "--cache-dir", folder / "nvme", *LITTLE_FLOOR,
-            *nginx.options, *more]
+    return ["warm", "--json", *volume_options(volume, folder / "nvme"), *nginx.options, *more]
 
 
 def visible(folder):
-    return {path.name: path.stat() for path in (folder / "nvme").glob("*/raw/chunks/**/*") if path.is_file()}
+    return cached_blocks(folder / "nvme")
 
 
 def other_files(folder):
@@ -83,7 +80,7 @@ def assert_whole(volume, folder):
     report = verify(volume, folder / "nvme", "--against-store", expect=3)
     assert {found["finding"] for found in report["findings"]} <= {"absent"}
     assert report["blocks"]["whole"] == len(visible(folder))
-    assert all(status.st_nlink == 1 for status in visible(folder).values())
+    assert all(path.stat().st_nlink == 1 for path in visible(folder))
 
 
 def served(volume, folder):

@@ -2,24 +2,27 @@
 
 import re
 
+import pytest
+
 from rig.agent import LITTLE_FLOOR, agent, verify, warm
 from rig.stores import FileStore
 from rig.tree import write_awkward_files
-from rig.volume import Redis, Volume
+from rig.volume import Volume
 
 READ_ONLY = {"auth", "hello", "select", "ping", "info", "get", "mget", "hget", "hmget", "hscan", "lrange",
              "cluster", "cluster|info", "cluster|slots", "cluster|shards", "client|setname", "client"}
 
 
-def test_only_reading_commands_are_sent(folder, closing):
-    redis = Redis(folder / "redis")
-    closing.append(redis)
+@pytest.fixture
+def volume(folder, redis, closing):
     volume = Volume(folder / "volume", redis.new_database(), FileStore(folder / "store"))
     closing.append(volume)
-    writer = volume.mount()
-    write_awkward_files(writer.path / "files", 1)
-    writer.unmount()
+    with volume.mount() as root:
+        write_awkward_files(root / "files", 1)
+    return volume
 
+
+def test_only_reading_commands_are_sent(volume, redis, folder):
     redis.cli("config", "resetstat")
     warm(volume, folder / "nvme")
     warm(volume, folder / "nvme", "files/model", "files/symlink")
@@ -33,15 +36,7 @@ def commands_used(redis):
     return set(re.findall(r"^cmdstat_([^:]+):", redis.cli("info", "commandstats"), re.MULTILINE))
 
 
-def test_a_user_with_reading_rights_is_enough(folder, closing):
-    redis = Redis(folder / "redis")
-    closing.append(redis)
-    volume = Volume(folder / "volume", redis.new_database(), FileStore(folder / "store"))
-    closing.append(volume)
-    writer = volume.mount()
-    write_awkward_files(writer.path / "files", 1)
-    writer.unmount()
-
+def test_a_user_with_reading_rights_is_enough(volume, redis, folder):
     redis.cli("acl", "setuser", "reader", "on", ">look", "~*", "+@read", "+@connection")
     meta = volume.meta.replace("redis://", "redis://reader@")
     answer = agent("warm", "--json", "--meta", meta, "--cache-dir", folder / "nvme", *LITTLE_FLOOR,

@@ -4,21 +4,20 @@ import os
 
 import pytest
 
-from rig.agent import LITTLE_FLOOR, report_of, start, verify
+from rig.agent import report_of, start, verify, volume_options
 from rig.process import wait_for
 from rig.stores import FileStore
-from rig.tree import contents, random_bytes
+from rig.tree import MIB, cached_blocks, contents, random_bytes
 from rig.volume import Volume
 
-MIB = 1 << 20
 SHARDS, PIECES = 12, 8
 SLOWLY = ("--download-limit", "160", "--max-downloads", "2")  # 20 MB/s
 
 
 @pytest.fixture
 def volume(folder, redis, closing):
-    store = FileStore(folder / "store")
-    volume = Volume(folder / "volume", redis.new_database(), store, options=["--block-size", "1M"])
+    volume = Volume(folder / "volume", redis.new_database(), FileStore(folder / "store"),
+                    options=["--block-size", "1M"])
     closing.append(volume)
     volume.writer = volume.mount()
     (volume.writer.path / "model").mkdir()
@@ -44,12 +43,11 @@ def write_in_pieces(path, seed):
 
 
 def start_slow_warm(volume, folder):
-    return start(folder / "warm.log", "warm", "--json", "--meta", volume.meta, "--cache-dir", folder / "nvme",
-                 *LITTLE_FLOOR, *SLOWLY, "model")
+    return start(folder / "warm.log", "warm", "--json", *volume_options(volume, folder / "nvme"), *SLOWLY, "model")
 
 
 def stored(folder):
-    return sum(1 for path in (folder / "nvme").glob("*/raw/chunks/**/*") if path.is_file())
+    return len(cached_blocks(folder / "nvme"))
 
 
 def finishes_over_a_stale_plan(warming):

@@ -19,9 +19,8 @@ def store(module_folder):
 @pytest.fixture(scope="module")
 def volume(module_folder, redis, store):
     made = Volume(module_folder / "volume", redis.new_database(), store, options=["--block-size", BLOCK_KIB])
-    writer = made.mount()
-    (writer.path / "weights").write_bytes(random_bytes(BLOCKS * BLOCK_KIB * 1024, 21))
-    writer.unmount()
+    with made.mount() as root:
+        (root / "weights").write_bytes(random_bytes(BLOCKS * BLOCK_KIB * 1024, 21))
     yield made
     made.close()
 

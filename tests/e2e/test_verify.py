@@ -7,18 +7,16 @@ import pytest
 
 from rig.agent import agent, verify, volume_options, warm
 from rig.stores import FileStore
-from rig.tree import contents, write_awkward_files
+from rig.tree import cached_blocks, contents, write_awkward_files
 from rig.volume import Volume
-
 
 
 @pytest.fixture(scope="module")
 def volume(module_folder, redis):
     volume = Volume(module_folder / "volume", redis.new_database(), FileStore(module_folder / "store"))
-    writer = volume.mount()
-    write_awkward_files(writer.path / "files", 6)
-    volume.expected = contents(writer.path / "files")
-    writer.unmount()
+    with volume.mount() as root:
+        write_awkward_files(root / "files", 6)
+        volume.expected = contents(root / "files")
     yield volume
     volume.close()
 
@@ -30,12 +28,8 @@ def cache(volume, folder):
     return folder / "nvme"
 
 
-def blocks_of(cache):
-    return sorted(path for path in cache.glob("*/raw/chunks/**/*") if path.is_file())
-
-
 def largest(cache, index=0):
-    return sorted(blocks_of(cache), key=lambda path: (-data_size(path), path))[index]
+    return sorted(cached_blocks(cache), key=lambda path: (-data_size(path), path))[index]
 
 
 def data_size(path):
@@ -45,10 +39,8 @@ def data_size(path):
 @pytest.mark.parametrize("checksum", ["none", "full", "shrink", "extend"])
 @pytest.mark.parametrize("version", ["1.3.1", "1.4.2"])
 def test_blocks_that_the_client_cached_itself_are_whole(volume, folder, version, checksum):
-    reader = volume.mount(folder / "nvme", "--verify-cache-checksum", checksum, version=version)
-    volume_files = contents(reader.path / "files")
-    reader.unmount()
-    assert volume_files == volume.expected
+    with volume.mount(folder / "nvme", "--verify-cache-checksum", checksum, version=version) as root:
+        assert contents(root / "files") == volume.expected
     # The client may also cache blocks whose bytes no file shows any more; those nobody asks for.
     code = verify_code(volume, folder / "nvme")
     report = verify(volume, folder / "nvme", "--against-store", expect=code)
@@ -67,7 +59,7 @@ def verify_code(volume, cache):
 def test_a_warmed_cache_equals_the_store(volume, cache):
     report = verify(volume, cache, "--against-store")
     assert report["status"] == "done"
-    assert report["blocks"]["whole"] == report["blocks"]["planned"] == len(blocks_of(cache))
+    assert report["blocks"]["whole"] == report["blocks"]["planned"] == len(cached_blocks(cache))
 
 
 def test_what_is_not_cached_is_reported_absent(volume, folder):
@@ -148,7 +140,7 @@ def test_another_blocks_bytes_under_a_name_need_the_store_to_be_found(volume, ca
 
 def two_of_equal_size(cache):
     by_size = {}
-    for path in blocks_of(cache):
+    for path in cached_blocks(cache):
         twin = by_size.setdefault(data_size(path), path)
         if twin != path and twin.read_bytes() != path.read_bytes():
             return twin, path

@@ -79,6 +79,11 @@ def clone(source, target, start, length):
             position += copied
 
 
+def cached_blocks(cache):
+    """The files of the blocks in a cache directory."""
+    return sorted(path for path in cache.glob("*/raw/chunks/**/*") if path.is_file())
+
+
 def contents(root):
     """Path -> what a reader sees: a digest of a file's bytes, a link's target, or a folder's mark."""
     root = pathlib.Path(root)

@@ -92,6 +92,12 @@ class Mount:
                 continue
         return values
 
+    def __enter__(self):
+        return self.path
+
+    def __exit__(self, *_):
+        self.unmount()
+
     def unmount(self):
         """Waits for the client to end: what it wrote is in the store then."""
         if self.is_mounted():

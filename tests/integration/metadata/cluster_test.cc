@@ -7,16 +7,10 @@
 #include "common/metadata/redis_slots.h"
 #include "tests/integration/metadata/redis_rig.h"
 
-namespace prewarm {
+namespace prewarm::metadata {
 namespace {
 
-using rig::Engine;
-using rig::RedisServer;
-using rig::Show;
-using rig::VolumeBuilder;
 using testing::HasSubstr;
-using std::chrono_literals::operator""s;
-using std::chrono_literals::operator""ms;
 
 constexpr const char* kPrefix = "{1}";
 
@@ -25,7 +19,7 @@ class Cluster : public testing::Test {
   explicit Cluster(int replicas = 0) {
     for (int i = 0; i < 3 * (1 + replicas); ++i) {
       nodes.push_back(std::make_unique<RedisServer>(
-          folder.path().string(), "node" + std::to_string(i),
+          folder, "node" + std::to_string(i),
           std::vector<std::string>{"--cluster-enabled", "yes", "--cluster-node-timeout", "1000",
                                    "--cluster-port", std::to_string(rig::FreePort()),
                                    "--repl-diskless-sync-delay", "0"}));
@@ -89,13 +83,13 @@ TEST_F(Cluster, IsReadThroughAnyMemberAndFoundOutByASingleOne) {
       "cluster|info", "cluster|slots", "get",  "select", "mget",     "hget",
       "hscan",        "lrange",        "ping", "psync",  "replconf", "config|resetstat"};
   for (const auto& node : nodes) {
-    EXPECT_THAT(rig::CommandsSeen(*node), testing::IsSubsetOf(allowed));
+    EXPECT_THAT(CommandsSeen(*node), testing::IsSubsetOf(allowed));
   }
 }
 
 TEST_F(Cluster, HashesKeysAsTheServersDo) {
   for (const std::string key : {"{1}setting", "{12}c1_0", "plain", "{}x", "a{b}c", "a{{b}}c"}) {
-    EXPECT_EQ(std::to_string(metadata::SlotOf(key)), nodes[0]->Do({"CLUSTER", "KEYSLOT", key}));
+    EXPECT_EQ(std::to_string(SlotOf(key)), nodes[0]->Do({"CLUSTER", "KEYSLOT", key}));
   }
 }
 
@@ -109,7 +103,7 @@ TEST_F(Cluster, FollowsASlotThatMoves) {
   ASSERT_TRUE(before) << before.error().message;
   ASSERT_EQ(before->files.size(), 20U);
 
-  const std::string slot = std::to_string(metadata::SlotOf(kPrefix));
+  const std::string slot = std::to_string(SlotOf(kPrefix));
   to.Do({"CLUSTER", "SETSLOT", slot, "IMPORTING", Id(from)});
   from.Do({"CLUSTER", "SETSLOT", slot, "MIGRATING", Id(to)});
   const std::string port = std::to_string(to.port());
@@ -138,7 +132,7 @@ TEST_F(Cluster, WaitsOutKeysThatAreSplitBetweenServers) {
   from.Do({"SET", "{1}a", "1"});
   from.Do({"SET", "{1}b", "2"});
   Engine engine("redis://" + from.address() + "/1");
-  const std::string slot = std::to_string(metadata::SlotOf(kPrefix));
+  const std::string slot = std::to_string(SlotOf(kPrefix));
   to.Do({"CLUSTER", "SETSLOT", slot, "IMPORTING", Id(from)});
   from.Do({"CLUSTER", "SETSLOT", slot, "MIGRATING", Id(to)});
   const std::string port = std::to_string(to.port());
@@ -172,4 +166,4 @@ TEST_F(ReplicatedCluster, IsReadAgainAfterTheOwnerWasKilled) {
 }
 
 }  // namespace
-}  // namespace prewarm
+}  // namespace prewarm::metadata

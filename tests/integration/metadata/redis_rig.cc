@@ -8,7 +8,7 @@
 #include <sstream>
 #include <utility>
 
-namespace prewarm::rig {
+namespace prewarm::metadata {
 namespace {
 
 void Flatten(const redisReply& reply, std::string& text) {
@@ -86,21 +86,17 @@ std::string RedisAdmin::Flush() {
   return error;
 }
 
-RedisServer::RedisServer(const std::string& folder, const std::string& name,
+RedisServer::RedisServer(const rig::TempDir& folder, const std::string& name,
                          std::vector<std::string> options, const std::string& program)
-    : port_(FreePort()),
-      socket_path_(folder + "/" + name + ".sock"),
-      log_path_(folder + "/" + name + ".log") {
-  std::filesystem::create_directory(folder + "/" + name);
+    : port_(rig::FreePort()),
+      socket_path_(folder / (name + ".sock")),
+      log_path_(folder / (name + ".log")) {
+  std::filesystem::create_directory(folder / name);
   argv_ = {program};
-  if (program == "redis-sentinel") argv_.push_back(folder + "/" + name + ".conf");
+  if (program == "redis-sentinel") argv_.push_back(folder / (name + ".conf"));
   const std::string port = std::to_string(port_);
-  for (const std::string& word :
-       {std::string("--port"), port, std::string("--bind"), std::string("127.0.0.1"),
-        std::string("--unixsocket"), socket_path_, std::string("--dir"), folder + "/" + name,
-        std::string("--save"), std::string(""), std::string("--logfile"), std::string("")}) {
-    argv_.push_back(word);
-  }
+  argv_.insert(argv_.end(), {"--port", port, "--bind", "127.0.0.1", "--unixsocket", socket_path_,
+                             "--dir", folder / name, "--save", "", "--logfile", ""});
   for (std::string& option : options) {
     if (option == "PORT") option = port;
     argv_.push_back(std::move(option));
@@ -109,14 +105,16 @@ RedisServer::RedisServer(const std::string& folder, const std::string& name,
 }
 
 void RedisServer::Start() {
-  process_ = std::make_unique<ChildProcess>(argv_, log_path_);
-  const bool up = WaitFor([&] {
+  process_ = std::make_unique<rig::ChildProcess>(argv_, log_path_);
+  const bool up = rig::WaitFor([&] {
     admin_ = std::make_unique<RedisAdmin>(socket_path_);
     const std::string answer = admin_->Do({"PING"});
     return answer == "PONG" || answer.starts_with("NOAUTH");
   });
   EXPECT_TRUE(up) << process_->Log();
 }
+
+void RedisServer::Flush() { EXPECT_EQ(admin_->Flush(), ""); }
 
 void RedisServer::Kill() {
   process_->Signal(SIGKILL);
@@ -126,7 +124,7 @@ void RedisServer::Kill() {
 void RedisServer::Restart() { Start(); }
 
 VolumeBuilder::VolumeBuilder(RedisServer& server, int database)
-    : VolumeBuilder([&server](const auto& command) { server.admin().Queue(command); }, "") {
+    : VolumeBuilder([&server](const auto& command) { server.Queue(command); }, "") {
   server.Do({"SELECT", std::to_string(database)});
 }
 
@@ -196,33 +194,32 @@ std::uint64_t VolumeBuilder::Written(std::uint64_t parent, const std::string& na
   return inode;
 }
 
-Engine::Engine(const std::string& url) {
-  auto parsed = metadata::ParseRedisUrl(url, [](std::string_view) { return std::nullopt; });
+Engine::Engine(const std::string& url, rig::Variables environment) {
+  auto parsed = ParseRedisUrl(url, rig::With(std::move(environment)));
   EXPECT_TRUE(parsed) << parsed.error().message;
-  redis_ = metadata::MakeRedisClient(*std::move(parsed), clock_);
+  redis_ = MakeRedisClient(*std::move(parsed), clock_);
 }
 
 Result<juicefs::VolumeSettings> Engine::Settings() {
-  metadata::VolumeReader reader(*redis_);
-  return RunToEnd(loop_, reader.Settings());
+  VolumeReader reader(*redis_);
+  return rig::RunTask(loop_, reader.Settings());
 }
 
-Result<metadata::ResolvedPaths> Engine::Resolve(std::vector<std::string> paths,
-                                                std::string subdir) {
-  metadata::VolumeReader reader(*redis_);
-  return RunToEnd(
+Result<ResolvedPaths> Engine::Resolve(std::vector<std::string> paths, std::string subdir) {
+  VolumeReader reader(*redis_);
+  return rig::RunTask(
       loop_,
       reader.Resolve({.subdir = std::move(subdir), .paths = std::move(paths), .on_progress = {}}));
 }
 
-Status Engine::Connect(Duration limit) { return RunToEnd(loop_, redis_->Connect(limit)); }
+Status Engine::Connect(Duration limit) { return rig::RunTask(loop_, redis_->Connect(limit)); }
 
 Result<std::vector<net::RedisReply>> Engine::Execute(std::vector<net::RedisCommand> commands,
                                                      Duration limit) {
-  return RunToEnd(loop_, redis_->Execute(std::move(commands), limit));
+  return rig::RunTask(loop_, redis_->Execute(std::move(commands), limit));
 }
 
-std::string Show(const metadata::ResolvedPaths& resolved) {
+std::string Show(const ResolvedPaths& resolved) {
   std::ostringstream text;
   for (const auto& file : resolved.files) {
     text << file.path << " " << file.length << ":";
@@ -247,4 +244,4 @@ std::vector<std::string> CommandsSeen(RedisServer& server) {
   return names;
 }
 
-}  // namespace prewarm::rig
+}  // namespace prewarm::metadata

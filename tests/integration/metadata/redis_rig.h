@@ -2,22 +2,27 @@
 // JuiceFS's layout: nothing here shares code with what is tested.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "common/async/task_group.h"
 #include "common/metadata/redis_client.h"
 #include "common/metadata/volume_reader.h"
 #include "tests/rig/child_process.h"
+#include "tests/rig/environment.h"
+#include "tests/rig/run_task.h"
 #include "tests/rig/temp_dir.h"
 
 struct redisContext;
 
-namespace prewarm::rig {
+namespace prewarm::metadata {
+
+using std::chrono_literals::operator""h;
+using std::chrono_literals::operator""ms;
+using std::chrono_literals::operator""s;
 
 // A blocking connection for arranging and asserting. Replies are flattened to lines of text.
 class RedisAdmin {
@@ -40,14 +45,15 @@ class RedisAdmin {
 class RedisServer {
  public:
   // Listens on a free port and on a unix socket, keeps nothing on disk unless told to.
-  RedisServer(const std::string& folder, const std::string& name,
+  RedisServer(const rig::TempDir& folder, const std::string& name,
               std::vector<std::string> options = {}, const std::string& program = "redis-server");
 
   [[nodiscard]] std::uint16_t port() const { return port_; }
   [[nodiscard]] std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
   [[nodiscard]] const std::string& socket_path() const { return socket_path_; }
-  RedisAdmin& admin() { return *admin_; }
   std::string Do(const std::vector<std::string>& command) { return admin_->Do(command); }
+  void Queue(const std::vector<std::string>& command) { admin_->Queue(command); }
+  void Flush();  // no queued command may have failed
 
   void Kill();     // -9
   void Restart();  // with the same options, port and folder
@@ -60,7 +66,7 @@ class RedisServer {
   std::string socket_path_;
   std::string log_path_;
   std::vector<std::string> argv_;
-  std::unique_ptr<ChildProcess> process_;
+  std::unique_ptr<rig::ChildProcess> process_;
   std::unique_ptr<RedisAdmin> admin_;
 };
 
@@ -101,45 +107,30 @@ class VolumeBuilder {
   std::uint64_t next_slice_ = 1;
 };
 
-// Runs a task on a loop of its own until it ends.
-template <class T>
-T RunToEnd(boost::asio::io_context& loop, Task<T> task) {
-  std::optional<T> result;
-  auto body = [](Task<T> inner, std::optional<T>& out) -> Task<void> {
-    out.emplace(co_await std::move(inner));
-  };
-  TaskGroup group(loop.get_executor());
-  group.Spawn("test", body(std::move(task), result));
-  loop.restart();
-  loop.run();
-  return *std::move(result);
-}
-
 // A metadata engine as the product sees it, from its URL.
 class Engine {
  public:
-  explicit Engine(const std::string& url);
+  explicit Engine(const std::string& url, rig::Variables environment = {});
 
   Result<juicefs::VolumeSettings> Settings();
-  Result<metadata::ResolvedPaths> Resolve(std::vector<std::string> paths = {},
-                                          std::string subdir = "");
+  Result<ResolvedPaths> Resolve(std::vector<std::string> paths = {}, std::string subdir = "");
   Status Connect(Duration limit);
   Result<std::vector<net::RedisReply>> Execute(std::vector<net::RedisCommand> commands,
                                                Duration limit = std::chrono::seconds(60));
-  metadata::RedisClient& redis() { return *redis_; }
+  RedisClient& redis() { return *redis_; }
   boost::asio::io_context& loop() { return loop_; }
 
  private:
   boost::asio::io_context loop_;
   SystemClock clock_;
-  std::unique_ptr<metadata::RedisClient> redis_;
+  std::unique_ptr<RedisClient> redis_;
 };
 
 // Paths, lengths and segments, one file a line: "path 100: 0+100=5@0/100" (position + length =
 // slice @ offset / size).
-std::string Show(const metadata::ResolvedPaths& resolved);
+std::string Show(const ResolvedPaths& resolved);
 
 // Names of the commands that a server has executed since CONFIG RESETSTAT, "cmdstat_" cut off.
 std::vector<std::string> CommandsSeen(RedisServer& server);
 
-}  // namespace prewarm::rig
+}  // namespace prewarm::metadata

@@ -6,24 +6,17 @@
 
 #include "tests/integration/metadata/redis_rig.h"
 
-namespace prewarm {
+namespace prewarm::metadata {
 namespace {
 
-using rig::Engine;
-using rig::RedisServer;
-using rig::Show;
-using rig::VolumeBuilder;
 using testing::HasSubstr;
-using std::chrono_literals::operator""ms;
-using std::chrono_literals::operator""s;
-using std::chrono_literals::operator""h;
 
 class Sentinel : public testing::Test {
  protected:
   Sentinel()
-      : primary(folder.path().string(), "primary",
+      : primary(folder, "primary",
                 {"--requirepass", "pw", "--masterauth", "pw", "--repl-diskless-sync-delay", "0"}),
-        replica(folder.path().string(), "replica",
+        replica(folder, "replica",
                 {"--requirepass", "pw", "--masterauth", "pw", "--replicaof", "127.0.0.1",
                  std::to_string(primary.port())}) {
     primary.Do({"AUTH", "pw"});
@@ -38,8 +31,8 @@ class Sentinel : public testing::Test {
         << "sentinel down-after-milliseconds mymaster 500\n"
         << "sentinel failover-timeout mymaster 3000\n"
         << "requirepass watch\nsentinel sentinel-pass watch\n";
-    sentinels.push_back(std::make_unique<RedisServer>(
-        folder.path().string(), name, std::vector<std::string>{}, "redis-sentinel"));
+    sentinels.push_back(
+        std::make_unique<RedisServer>(folder, name, std::vector<std::string>{}, "redis-sentinel"));
     sentinels.back()->Do({"AUTH", "watch"});
   }
 
@@ -50,19 +43,8 @@ class Sentinel : public testing::Test {
     return url + "/1";
   }
 
-  static std::unique_ptr<metadata::RedisClient> Client(const std::string& url, const Clock& clock,
-                                                       std::string sentinel_password = "watch") {
-    auto parsed =
-        metadata::ParseRedisUrl(url, [&](std::string_view name) -> std::optional<std::string> {
-          if (name == "SENTINEL_PASSWORD") return sentinel_password;
-          return std::nullopt;
-        });
-    return metadata::MakeRedisClient(*std::move(parsed), clock);
-  }
-
-  Result<metadata::ResolvedPaths> Resolve(metadata::RedisClient& redis) {
-    metadata::VolumeReader reader(redis);
-    return rig::RunToEnd(loop, reader.Resolve({.subdir = {}, .paths = {}, .on_progress = {}}));
+  static Engine Client(const std::string& url, const std::string& sentinel_password = "watch") {
+    return Engine(url, {{"SENTINEL_PASSWORD", sentinel_password}});
   }
 
   // The replica has everything, and the Sentinels know it and each other.
@@ -84,24 +66,22 @@ class Sentinel : public testing::Test {
   RedisServer primary;
   RedisServer replica;
   std::vector<std::unique_ptr<RedisServer>> sentinels;
-  boost::asio::io_context loop;
-  SystemClock clock;
 };
 
 TEST_F(Sentinel, FindsTheNewPrimaryAfterTheOldOneWasKilled) {
   VolumeBuilder(primary, 1).Written(1, "file", 10);
-  ASSERT_EQ(primary.admin().Flush(), "");
+  primary.Flush();
   AwaitReady();
-  const auto redis = Client(Url(), clock);
+  Engine engine = Client(Url());
   const std::string expected = "file 10: 0+10=1@0/10\n";
-  const auto before = Resolve(*redis);
+  const auto before = engine.Resolve();
   ASSERT_TRUE(before) << before.error().message;
   EXPECT_EQ(Show(*before), expected);
   primary.Kill();
-  const auto after = Resolve(*redis);
+  const auto after = engine.Resolve();
   ASSERT_TRUE(after) << after.error().message;
   EXPECT_EQ(Show(*after), expected);
-  rig::RedisAdmin promoted(replica.socket_path());  // Sentinels hang up on clients of a new primary
+  RedisAdmin promoted(replica.socket_path());  // Sentinels hang up on clients of a new primary
   promoted.Do({"AUTH", "pw"});
   EXPECT_THAT(promoted.Do({"ROLE"}), testing::StartsWith("master"));
 }
@@ -109,27 +89,26 @@ TEST_F(Sentinel, FindsTheNewPrimaryAfterTheOldOneWasKilled) {
 TEST_F(Sentinel, IsNotDelayedByDeadSentinels) {
   AwaitReady();
   sentinels[0]->Kill();
-  const auto redis = Client("redis://:pw@mymaster,192.0.2.1:26379," + sentinels[0]->address() +
-                                "," + sentinels[1]->address() + "/1",
-                            clock);
-  const auto connected = rig::RunToEnd(loop, redis->Connect(2s));  // below the dialer's patience
+  Engine engine = Client("redis://:pw@mymaster,192.0.2.1:26379," + sentinels[0]->address() + "," +
+                         sentinels[1]->address() + "/1");
+  const auto connected = engine.Connect(2s);  // below the dialer's patience
   EXPECT_TRUE(connected) << connected.error().message;
 }
 
 TEST_F(Sentinel, SaysWhatIsWrong) {
   AwaitReady();
-  const auto unknown = rig::RunToEnd(loop, Client(Url("pw", "other"), clock)->Connect(1h));
+  const auto unknown = Client(Url("pw", "other")).Connect(1h);
   ASSERT_FALSE(unknown);
   EXPECT_EQ(unknown.error().code, ErrorCode::kNotFound);
   EXPECT_THAT(unknown.error().message, HasSubstr("no master named \"other\""));
 
-  const auto wrong = rig::RunToEnd(loop, Client(Url("wrong"), clock)->Connect(1h));
+  const auto wrong = Client(Url("wrong")).Connect(1h);
   ASSERT_FALSE(wrong);
   EXPECT_EQ(wrong.error().code, ErrorCode::kPermission);
   EXPECT_THAT(wrong.error().message, HasSubstr(primary.address()));
 
   for (const char* password : {"", "wrong"}) {
-    const auto sentinel = rig::RunToEnd(loop, Client(Url(), clock, password)->Connect(1h));
+    const auto sentinel = Client(Url(), password).Connect(1h);
     ASSERT_FALSE(sentinel);
     EXPECT_EQ(sentinel.error().code, ErrorCode::kPermission) << sentinel.error().message;
     EXPECT_THAT(sentinel.error().message, HasSubstr("SENTINEL_PASSWORD"));
@@ -142,9 +121,9 @@ TEST_F(Sentinel, DoesNotTakeAReplicaForThePrimary) {
   std::ofstream(folder / "behind.conf")
       << "sentinel monitor mymaster 127.0.0.1 " << replica.port() << " 1\n"
       << "sentinel auth-pass mymaster pw\nsentinel failover-timeout mymaster 180000\n";
-  RedisServer behind(folder.path().string(), "behind", {}, "redis-sentinel");
-  const auto only = Client("redis://:pw@mymaster," + behind.address() + "/1", clock, "");
-  const auto misled = rig::RunToEnd(loop, only->Execute({{"GET", "x"}}, 300ms));
+  RedisServer behind(folder, "behind", {}, "redis-sentinel");
+  Engine only = Client("redis://:pw@mymaster," + behind.address() + "/1", "");
+  const auto misled = only.Execute({{"GET", "x"}}, 300ms);
   if (misled) {
     // A Sentinel that follows the replica's own word ends at the true primary: right as well.
     EXPECT_THAT(primary.Do({"INFO", "commandstats"}), HasSubstr("cmdstat_get"));
@@ -155,4 +134,4 @@ TEST_F(Sentinel, DoesNotTakeAReplicaForThePrimary) {
 }
 
 }  // namespace
-}  // namespace prewarm
+}  // namespace prewarm::metadata

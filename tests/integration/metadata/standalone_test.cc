@@ -4,18 +4,11 @@
 
 #include "tests/integration/metadata/redis_rig.h"
 
-namespace prewarm {
+namespace prewarm::metadata {
 namespace {
 
-using rig::Engine;
-using rig::RedisServer;
-using rig::Show;
-using rig::VolumeBuilder;
 using testing::HasSubstr;
 using testing::IsSubsetOf;
-using std::chrono_literals::operator""h;
-using std::chrono_literals::operator""ms;
-using std::chrono_literals::operator""s;
 
 constexpr auto kRoot = VolumeBuilder::kRoot;
 constexpr std::uint64_t kChunk = 64ULL << 20;
@@ -23,12 +16,11 @@ constexpr std::uint64_t kChunk = 64ULL << 20;
 class Standalone : public testing::Test {
  protected:
   explicit Standalone(std::vector<std::string> options = {})
-      : server(folder.path().string(), "redis", std::move(options)) {}
+      : server(folder, "redis", std::move(options)) {}
 
   [[nodiscard]] std::string Url(int database = 1) const {
     return "redis://" + server.address() + "/" + std::to_string(database);
   }
-  void Flush() { ASSERT_EQ(server.admin().Flush(), ""); }
 
   rig::TempDir folder;
   RedisServer server;
@@ -36,7 +28,7 @@ class Standalone : public testing::Test {
 
 TEST_F(Standalone, ReadsTheSettings) {
   VolumeBuilder(server, 1).Setting("llama");
-  Flush();
+  server.Flush();
   const auto settings = Engine(Url()).Settings();
   ASSERT_TRUE(settings) << settings.error().message;
   EXPECT_EQ(settings->name, "llama");
@@ -68,7 +60,7 @@ TEST_F(Standalone, ReadsAwkwardFilesAsAReaderSeesThem) {
   volume.Symlink(kRoot, "latest", "overwritten");
   volume.Special(kRoot, "fifo", 4);
   volume.Special(directory, "socket", 7);
-  Flush();
+  server.Flush();
   const auto resolved = Engine(Url()).Resolve();
   ASSERT_TRUE(resolved) << resolved.error().message;
   EXPECT_EQ(Show(*resolved),
@@ -90,7 +82,7 @@ TEST_F(Standalone, ResolvesTheRequestedPathsOnly) {
   volume.Written(gpt, "a", 20);
   volume.Symlink(models, "latest", "gpt");
   volume.Written(kRoot, "other", 30);
-  Flush();
+  server.Flush();
   Engine engine(Url());
   const std::string both = "models/gpt/a 20: 0+20=2@0/20\nmodels/gpt/b 10: 0+10=1@0/10\n";
   EXPECT_EQ(Show(*engine.Resolve({"/models/"})), both);
@@ -116,7 +108,7 @@ TEST_F(Standalone, ListsDirectoriesLargerThanAPage) {
   VolumeBuilder volume(server, 1);
   const auto directory = volume.Directory(kRoot, "many");
   for (int i = 0; i < 25'000; ++i) volume.Written(directory, std::to_string(i), 1);
-  Flush();
+  server.Flush();
   const auto resolved = Engine(Url()).Resolve();
   ASSERT_TRUE(resolved) << resolved.error().message;
   EXPECT_EQ(resolved->files.size(), 25'000U);
@@ -140,7 +132,7 @@ TEST_F(Standalone, NamesTheRecordThatIsCorrupt) {
     VolumeBuilder volume(server, 1);
     volume.File(kRoot, "file", kChunk + 1);
     volume.Raw(damage.command);
-    Flush();
+    server.Flush();
     const auto resolved = Engine(Url()).Resolve();
     ASSERT_FALSE(resolved) << damage.said;
     EXPECT_EQ(resolved.error().code, ErrorCode::kCorrupt) << resolved.error().message;
@@ -150,7 +142,7 @@ TEST_F(Standalone, NamesTheRecordThatIsCorrupt) {
 
 TEST_F(Standalone, SaysThatADatabaseHoldsNoVolume) {
   VolumeBuilder(server, 1).Setting();
-  Flush();
+  server.Flush();
   const auto settings = Engine(Url(2)).Settings();
   ASSERT_FALSE(settings);
   EXPECT_EQ(settings.error().code, ErrorCode::kNotFound);
@@ -165,7 +157,7 @@ TEST_F(Standalone, SaysThatADatabaseHoldsNoVolume) {
 TEST_F(Standalone, ReadsThroughAUnixSocket) {
   VolumeBuilder volume(server, 3);
   volume.Written(kRoot, "file", 10);
-  Flush();
+  server.Flush();
   Engine engine("unix://" + server.socket_path() + "?db=3");
   EXPECT_EQ(Show(*engine.Resolve()), "file 10: 0+10=1@0/10\n");
   Engine nowhere("unix:///nowhere/redis.sock");
@@ -175,9 +167,9 @@ TEST_F(Standalone, ReadsThroughAUnixSocket) {
 }
 
 // Counts calls: each costs one round trip (that is tested where commands meet the socket).
-class CountingRedis final : public metadata::RedisClient {
+class CountingRedis final : public RedisClient {
  public:
-  explicit CountingRedis(metadata::RedisClient& inner) : inner_(inner) {}
+  explicit CountingRedis(RedisClient& inner) : inner_(inner) {}
   Task<Result<std::vector<net::RedisReply>>> Execute(std::vector<net::RedisCommand> commands,
                                                      Duration limit) override {
     ++calls;
@@ -189,7 +181,7 @@ class CountingRedis final : public metadata::RedisClient {
   int calls = 0;
 
  private:
-  metadata::RedisClient& inner_;
+  RedisClient& inner_;
 };
 
 TEST_F(Standalone, NeedsRoundTripsByDepthAndNotByFiles) {
@@ -202,12 +194,12 @@ TEST_F(Standalone, NeedsRoundTripsByDepthAndNotByFiles) {
       const auto inner = volume.Directory(outer, "inner");
       for (int j = 0; j < files; ++j) volume.Written(inner, std::to_string(j), kChunk + 1);
     }
-    Flush();
+    server.Flush();
     Engine engine(Url(database));
     CountingRedis counting(engine.redis());
-    metadata::VolumeReader reader(counting);
-    const auto resolved = rig::RunToEnd(
-        engine.loop(), reader.Resolve({.subdir = {}, .paths = {}, .on_progress = {}}));
+    VolumeReader reader(counting);
+    const auto resolved =
+        rig::RunTask(engine.loop(), reader.Resolve({.subdir = {}, .paths = {}, .on_progress = {}}));
     ASSERT_TRUE(resolved) << resolved.error().message;
     ASSERT_EQ(resolved->files.size(), static_cast<std::size_t>(files * files));
     calls.push_back(counting.calls);
@@ -221,7 +213,7 @@ TEST_F(Standalone, OnlyReads) {
   volume.Setting();
   volume.Written(volume.Directory(kRoot, "models"), "file", 10);
   volume.Symlink(kRoot, "latest", "models");
-  Flush();
+  server.Flush();
   server.Do({"CONFIG", "RESETSTAT"});
   Engine engine(Url());
   ASSERT_TRUE(engine.Settings());
@@ -230,14 +222,14 @@ TEST_F(Standalone, OnlyReads) {
   const std::vector<std::string> allowed = {"auth",  "select", "cluster|info",
                                             "get",   "mget",   "hget",
                                             "hscan", "lrange", "config|resetstat"};
-  const auto seen = rig::CommandsSeen(server);
+  const auto seen = CommandsSeen(server);
   EXPECT_THAT(seen, IsSubsetOf(allowed));
   EXPECT_THAT(seen, testing::IsSupersetOf({"hget", "hscan", "mget", "lrange"}));
 }
 
 TEST_F(Standalone, FindsItsServerAgainAfterARestart) {
   VolumeBuilder(server, 1).Written(kRoot, "file", 10);
-  Flush();
+  server.Flush();
   server.Do({"SAVE"});
   Engine engine(Url());
   ASSERT_TRUE(engine.Resolve());
@@ -257,7 +249,7 @@ TEST_F(Standalone, StopsAtOnceWhenAskedTo) {
   Engine engine(Url());
   server.Kill();
   Status status;
-  auto body = [](metadata::RedisClient& redis, Status& out) -> Task<void> {
+  auto body = [](RedisClient& redis, Status& out) -> Task<void> {
     out = co_await redis.Connect(std::chrono::hours(1));
   };
   TaskGroup group(engine.loop().get_executor());
@@ -280,7 +272,7 @@ class StandaloneWithUsers : public Standalone {
     VolumeBuilder volume(server, 1);
     volume.Setting();
     volume.Written(volume.Directory(kRoot, "models"), "file", 10);
-    EXPECT_EQ(server.admin().Flush(), "");
+    server.Flush();
   }
   [[nodiscard]] std::string UrlAs(const std::string& user_info) const {
     return "redis://" + user_info + "@" + server.address() + "/1";
@@ -316,7 +308,7 @@ TEST_F(StandaloneWithUsers, SaysWhichRightIsMissing) {
 
 TEST(StandaloneFull, WaitsForRoomWhereTheServerHasTooManyClients) {
   rig::TempDir folder;
-  RedisServer server(folder.path().string(), "redis", {"--maxclients", "1"});
+  RedisServer server(folder, "redis", {"--maxclients", "1"});
   Engine engine("redis://" + server.address() + "/0");
   const auto full = engine.Connect(300ms);  // the only place is taken by the test itself
   ASSERT_FALSE(full);
@@ -327,4 +319,4 @@ TEST(StandaloneFull, WaitsForRoomWhereTheServerHasTooManyClients) {
 }
 
 }  // namespace
-}  // namespace prewarm
+}  // namespace prewarm::metadata

@@ -1,36 +1,22 @@
 // Real servers that hold objects: versitygw, which checks signatures, and nginx, which is fast.
-// Certificates are made by the openssl program.
 #pragma once
 
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "tests/rig/certificates.h"
 #include "tests/rig/child_process.h"
 #include "tests/rig/source_dir.h"
 #include "tests/rig/temp_dir.h"
 
 namespace prewarm::rig {
-
-// A certificate that vouches for itself, good for `names` ("DNS:localhost,IP:127.0.0.1").
-class SelfSigned {
- public:
-  SelfSigned(const TempDir& folder, const std::string& name, const std::string& names)
-      : certificate(folder / (name + ".pem")), key(folder / (name + ".key")) {
-    ChildProcess openssl(
-        {"openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
-         "/CN=" + name, "-addext", "subjectAltName=" + names, "-keyout", key, "-out", certificate},
-        folder / "openssl.log");
-    if (openssl.Wait() != 0) throw std::runtime_error("openssl: " + openssl.Log());
-  }
-  const std::string certificate;
-  const std::string key;
-};
 
 // Buckets are folders in objects().
 class VersityGateway {
@@ -38,13 +24,11 @@ class VersityGateway {
   static constexpr auto kAccessKey = "the-access-key";
   static constexpr auto kSecretKey = "the-secret-key";
 
-  explicit VersityGateway(const SelfSigned* certificate = nullptr) : port(FreePort()) {
+  explicit VersityGateway(const std::optional<KeyPair>& tls = {}) : port(FreePort()) {
     std::filesystem::create_directories(objects() / "models");
     std::filesystem::create_directory(folder_ / "attributes");
     std::vector<std::string> argv{Program(), "--port", "127.0.0.1:" + std::to_string(port)};
-    if (certificate != nullptr) {
-      argv.insert(argv.end(), {"--cert", certificate->certificate, "--key", certificate->key});
-    }
+    if (tls) argv.insert(argv.end(), {"--cert", tls->certificate_file, "--key", tls->key_file});
     // Attributes in files of their own: temporary folders may lie where there are no extended ones.
     argv.insert(argv.end(), {"posix", "--sidecar", folder_ / "attributes", objects().string()});
     server_ = std::make_unique<ChildProcess>(

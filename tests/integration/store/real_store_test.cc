@@ -11,26 +11,19 @@
 #include "common/juicefs/trailer.h"
 #include "common/net/stream.h"
 #include "tests/integration/store/real_servers.h"
+#include "tests/rig/environment.h"
+#include "tests/rig/run_task.h"
 #include "tests/unit/agent/store/loop.h"
 
 namespace prewarm::agent {
 namespace {
 
 using rig::Nginx;
-using rig::SelfSigned;
-using rig::TempDir;
 using rig::VersityGateway;
 using std::chrono_literals::operator""s;
 using testing::HasSubstr;
 
 constexpr auto kKey = "vol/chunks/0/0/1_0_4194304";
-
-std::string SomeBytes(std::size_t size) {
-  std::string bytes(size, '\0');
-  std::uint32_t state = 7;
-  for (auto& byte : bytes) byte = static_cast<char>((state = state * 1664525 + 1013904223) >> 24);
-  return bytes;
-}
 
 class RealStore : public testing::Test {
  protected:
@@ -51,7 +44,7 @@ class RealStore : public testing::Test {
     options.bucket = bucket;
     options.access_key = access_key;
     options.secret_key = Secret(secret_key);
-    options.environment = [](std::string_view) { return std::nullopt; };
+    options.environment = rig::With({});
     auto store = MakeObjectStore(options, pool_, clock_);
     EXPECT_TRUE(store) << store.error().message;
     return *std::move(store);
@@ -149,16 +142,10 @@ TEST_F(RealStore, GivesTheChecksumThatWasStoredWithTheObject) {
   for (const auto& [name, value] : SignV4(input, credentials, "us-east-1", clock_.WallNow())) {
     request += name + ": " + value + "\r\n";
   }
-  std::string answer;
-  TaskGroup group(loop_.context().get_executor());
-  const auto put = [](std::uint16_t port, std::string text, std::string& out) -> Task<void> {
-    auto got = co_await Exchange(port, std::move(text));
-    out = got ? *got : got.error().message;
-  };
-  group.Spawn("put", put(gateway.port, request + "\r\n" + body, answer));
-  loop_.context().restart();
-  loop_.context().run();
-  ASSERT_THAT(answer, HasSubstr("200 OK"));
+  const auto answer =
+      rig::RunTask(loop_.context(), Exchange(gateway.port, request + "\r\n" + body));
+  ASSERT_TRUE(answer) << answer.error().message;
+  ASSERT_THAT(*answer, HasSubstr("200 OK"));
 
   const auto store = Open(Url("http", gateway.port, "models"));
   const auto got = Read(*store, Whole("put"));
@@ -171,13 +158,19 @@ TEST_F(RealStore, GivesTheChecksumThatWasStoredWithTheObject) {
   EXPECT_FALSE(unchecked.result->crc32c);
 }
 
-TEST_F(RealStore, TrustsTheServerThatItsAuthorityVouchesFor) {
-  const TempDir folder;
-  const SelfSigned certificate(folder, "gateway", "DNS:localhost,IP:127.0.0.1");
-  const VersityGateway gateway(&certificate);
+class RealStoreOverTls : public RealStore {
+ protected:
+  RealStoreOverTls() : authority_(folder_.path()) {}
+
+  const rig::TempDir folder_;
+  rig::CertificateAuthority authority_;
+};
+
+TEST_F(RealStoreOverTls, TrustsTheServerThatItsAuthorityVouchesFor) {
+  const VersityGateway gateway(authority_.Issue("gateway", "DNS:localhost,IP:127.0.0.1"));
   PutFile(gateway.objects(), bytes_);
   const auto port = std::to_string(gateway.port);
-  const std::string trusted = "models?ca-certs=" + certificate.certificate;
+  const std::string trusted = "models?ca-certs=" + authority_.ca_file();
   for (const auto& url :
        {Url("https", gateway.port, trusted), "https://localhost:" + port + "/" + trusted,
         Url("https", gateway.port, "models?tls-insecure-skip-verify=true")}) {
@@ -187,15 +180,13 @@ TEST_F(RealStore, TrustsTheServerThatItsAuthorityVouchesFor) {
     EXPECT_TRUE(got.bytes == bytes_);
   }
   EXPECT_THAT(ErrorOf(*Open(Url("https", gateway.port, "models"))),
-              testing::AllOf(HasSubstr("permission/"), HasSubstr("self-signed")));
+              testing::AllOf(HasSubstr("permission/"), HasSubstr("local issuer certificate")));
 }
 
-TEST_F(RealStore, SaysThatACertificateIsForAnotherHost) {
-  const TempDir folder;
-  const SelfSigned certificate(folder, "other", "DNS:other.example,IP:10.9.9.9");
-  const VersityGateway gateway(&certificate);
+TEST_F(RealStoreOverTls, SaysThatACertificateIsForAnotherHost) {
+  const VersityGateway gateway(authority_.Issue("other", "DNS:other.example,IP:10.9.9.9"));
   const std::string rest =
-      std::to_string(gateway.port) + "/models?ca-certs=" + certificate.certificate;
+      std::to_string(gateway.port) + "/models?ca-certs=" + authority_.ca_file();
   EXPECT_THAT(ErrorOf(*Open("https://127.0.0.1:" + rest)),
               testing::AllOf(HasSubstr("permission/"), HasSubstr("IP address mismatch")));
   EXPECT_THAT(ErrorOf(*Open("https://localhost:" + rest)),
@@ -208,23 +199,20 @@ TEST_F(RealStore, RefusesToSpeakTlsWithWhatIsNotTls) {
   EXPECT_THAT(error, testing::AllOf(HasSubstr("permission/"), HasSubstr("TLS with 127.0.0.1:")));
 }
 
-TEST_F(RealStore, ShowsItsOwnCertificateWhereOneIsAskedFor) {
-  const TempDir folder;
-  const SelfSigned server(folder, "server", "IP:127.0.0.1");
-  const SelfSigned client(folder, "client", "DNS:client");
-  const Nginx nginx("ssl_certificate " + server.certificate + "; ssl_certificate_key " +
-                    server.key + "; ssl_client_certificate " + client.certificate +
+TEST_F(RealStoreOverTls, ShowsItsOwnCertificateWhereOneIsAskedFor) {
+  const auto server = authority_.Issue("server", "IP:127.0.0.1");
+  const auto client = authority_.Issue("client", "DNS:client");
+  const Nginx nginx("ssl_certificate " + server.certificate_file + "; ssl_certificate_key " +
+                    server.key_file + "; ssl_client_certificate " + authority_.ca_file() +
                     "; ssl_verify_client on;");
   PutFile(nginx.objects(), bytes_);
-  const auto with = "models?ca-certs=" + server.certificate + "&ssl-cert=" + client.certificate +
-                    "&ssl-key=" + client.key;
-  const auto store = Open(Url("https", nginx.port, with), "anonymous");
+  const auto url = Url("https", nginx.port, "models?ca-certs=" + authority_.ca_file());
+  const auto store = Open(
+      url + "&ssl-cert=" + client.certificate_file + "&ssl-key=" + client.key_file, "anonymous");
   const auto got = Read(*store, Whole(kKey));
   ASSERT_TRUE(got.result) << got.result.error().message;
   EXPECT_TRUE(got.bytes == bytes_);
-  EXPECT_THAT(ErrorOf(*Open(Url("https", nginx.port, "models?ca-certs=" + server.certificate),
-                            "anonymous")),
-              HasSubstr("permission/"));
+  EXPECT_THAT(ErrorOf(*Open(url, "anonymous")), HasSubstr("permission/"));
 }
 
 TEST_F(RealStore, KeepsItsConnections) {

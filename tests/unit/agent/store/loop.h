@@ -1,4 +1,5 @@
-// Runs what a store does, one call after the other, on one event loop of the test's thread.
+// What tests of stores share: runs what a store does, one call after the other, on one event loop
+// of the test's thread.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -48,6 +49,14 @@ class Loop {
 
   boost::asio::io_context context_{1};
 };
+
+// Bytes that differ from place to place.
+inline std::string SomeBytes(std::size_t size) {
+  std::string bytes(size, '\0');
+  std::uint32_t state = 1;
+  for (auto& byte : bytes) byte = static_cast<char>((state = state * 1664525 + 1013904223) >> 24);
+  return bytes;
+}
 
 inline ReadRequest Whole(std::string_view key) {
   ReadRequest request;

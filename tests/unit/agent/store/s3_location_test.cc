@@ -3,26 +3,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <map>
 #include <string>
 #include <vector>
 
 #include "agent/store/credentials.h"
+#include "tests/rig/environment.h"
 
 namespace prewarm::agent {
 namespace {
 
+using rig::Variables;
+using rig::With;
 using testing::HasSubstr;
-
-using Variables = std::map<std::string, std::string, std::less<>>;
-
-Environment With(Variables variables) {
-  return [variables = std::move(variables)](std::string_view name) -> std::optional<std::string> {
-    const auto found = variables.find(name);
-    if (found == variables.end()) return std::nullopt;
-    return found->second;
-  };
-}
 
 struct Case {
   std::string text;

@@ -9,6 +9,7 @@
 
 #include "common/async/deadline.h"
 #include "tests/fakes/fake_s3.h"
+#include "tests/rig/environment.h"
 #include "tests/unit/agent/store/loop.h"
 
 namespace prewarm::agent {
@@ -19,17 +20,11 @@ using rig::FakeS3;
 using rig::KeyContains;
 using rig::RequestNumber;
 using rig::S3Fault;
+using rig::With;
 using std::chrono_literals::operator""ms;
 using testing::HasSubstr;
 
 constexpr auto kKey = "vol/chunks/0/0/1_0_300000";
-
-std::string SomeBytes(std::size_t size) {
-  std::string bytes(size, '\0');
-  std::uint32_t state = 1;
-  for (auto& byte : bytes) byte = static_cast<char>((state = state * 1664525 + 1013904223) >> 24);
-  return bytes;
-}
 
 class S3StoreTest : public testing::Test {
  protected:
@@ -37,7 +32,7 @@ class S3StoreTest : public testing::Test {
 
   std::unique_ptr<ObjectStore> Open(const std::string& bucket = "models",
                                     std::optional<S3Credentials> credentials = std::nullopt) {
-    auto location = ParseS3Bucket(s3_.BucketUrl(bucket), [](auto) { return std::nullopt; });
+    auto location = ParseS3Bucket(s3_.BucketUrl(bucket), With({}));
     return *S3Store::Create(*std::move(location), std::move(credentials), clock_, limits_);
   }
 
@@ -261,7 +256,7 @@ TEST_F(S3StoreTest, SaysThatNobodyListens) {
   S3Location location;
   {
     const FakeS3 gone;
-    location = *ParseS3Bucket(gone.BucketUrl("models"), [](auto) { return std::nullopt; });
+    location = *ParseS3Bucket(gone.BucketUrl("models"), With({}));
   }
   const auto store = *S3Store::Create(location, std::nullopt, clock_, limits_);
   const auto got = loop_.Read(*store, Whole(kKey));
@@ -280,7 +275,7 @@ class S3RegionTest : public S3StoreTest {
   }
 
   std::unique_ptr<ObjectStore> OpenAmazon() {
-    auto location = *ParseS3Bucket(s3_.BucketUrl("models"), [](auto) { return std::nullopt; });
+    auto location = *ParseS3Bucket(s3_.BucketUrl("models"), With({}));
     location.region = "0";
     location.aws = true;
     return *S3Store::Create(location, S3Credentials{"id", Secret("secret"), Secret()}, clock_,

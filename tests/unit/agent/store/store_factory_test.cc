@@ -5,28 +5,20 @@
 
 #include <filesystem>
 #include <fstream>
-#include <map>
 #include <string>
 
 #include "agent/store/sharded_store.h"
 #include "tests/fakes/fake_s3.h"
+#include "tests/rig/environment.h"
 #include "tests/rig/temp_dir.h"
 #include "tests/unit/agent/store/loop.h"
 
 namespace prewarm::agent {
 namespace {
 
+using rig::Variables;
+using rig::With;
 using testing::HasSubstr;
-
-using Variables = std::map<std::string, std::string, std::less<>>;
-
-Environment With(Variables variables) {
-  return [variables = std::move(variables)](std::string_view name) -> std::optional<std::string> {
-    const auto found = variables.find(name);
-    if (found == variables.end()) return std::nullopt;
-    return found->second;
-  };
-}
 
 class StoreFactory : public testing::Test {
  protected:

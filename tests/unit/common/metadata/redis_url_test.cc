@@ -3,26 +3,18 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
-#include <map>
 
+#include "tests/rig/environment.h"
 #include "tests/rig/temp_dir.h"
 
 namespace prewarm::metadata {
 namespace {
 
 using Mode = RedisUrl::Mode;
-using Variables = std::map<std::string, std::string, std::less<>>;
-
-Environment With(Variables variables) {
-  return [variables = std::move(variables)](std::string_view name) -> std::optional<std::string> {
-    const auto found = variables.find(name);
-    if (found == variables.end()) return std::nullopt;
-    return found->second;
-  };
-}
+using rig::Variables;
 
 Result<RedisUrl> Parse(std::string_view text, Variables variables = {}) {
-  return ParseRedisUrl(text, With(std::move(variables)));
+  return ParseRedisUrl(text, rig::With(std::move(variables)));
 }
 
 // What a URL means, as one line: easier to compare and to read in a table than the struct.
