@@ -42,10 +42,12 @@ class ConfigOptions {
   explicit ConfigOptions(const ConfigSchema& schema) : schema_(schema) {}
 
   // Options for the keys of a section. CLI11 writes the default into help from the key's value.
-  void AddSection(CLI::App& app, std::string_view section, CLI::Option* excludes) {
+  // What a mount tells by itself may not be given beside it; the floor of free space is ours alone.
+  void AddSection(CLI::App& app, std::string_view section, CLI::Option* mount) {
     for (const auto& candidate : schema_) {
       if (candidate.name != section) continue;
-      for (const auto& key : candidate.keys) Add(app, key, excludes);
+      for (const auto& key : candidate.keys)
+        Add(app, key, key.name == "min-free" ? nullptr : mount);
     }
   }
 

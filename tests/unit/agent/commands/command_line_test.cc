@@ -68,6 +68,7 @@ TEST(CommandLine, LetsAMountStandForTheRest) {
   const auto line = Parse({"warm", "--mount", "/mnt/jfs", "models"});
   ASSERT_TRUE(line) << line.error().message;
   EXPECT_EQ(line->warm->volume.mount, "/mnt/jfs");
+  EXPECT_TRUE(Parse({"verify", "--mount", "/mnt/jfs", "--min-free", "0"}));
   EXPECT_THAT(ErrorOf({"warm", "--mount", "/mnt/jfs", "--cache-dir", "/a"}),
               HasSubstr("--cache-dir"));
 }
