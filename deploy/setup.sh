@@ -8,17 +8,18 @@ build_packages=(
   pkg-config git ca-certificates
   libexpected-dev libboost1.81-dev libboost-url1.81-dev libboost-json1.81-dev libhiredis-dev
   libisal-dev libzstd-dev liblz4-dev libssl-dev libspdlog-dev libfmt-dev libcli11-dev
-  libyaml-cpp-dev libsqlite3-dev
+  libyaml-cpp-dev libsqlite3-dev prometheus-cpp-dev
+  libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
 )
 quickstart_packages=(python3 python3-venv redis-server redis-tools fuse3 procps)
 test_packages=(
   "${quickstart_packages[@]}"
   libgtest-dev libgmock-dev libbenchmark-dev redis-sentinel nginx-light
-  xfsprogs e2fsprogs dosfstools shellcheck openssl
+  xfsprogs e2fsprogs dosfstools shellcheck openssl prometheus
 )
 # Packages that come with a service. Tests start servers of their own, in their own folders and on
 # free ports, so a service that this script brought in is neither started nor left enabled.
-service_packages=(redis-server redis-sentinel nginx-light)
+service_packages=(redis-server redis-sentinel nginx-light prometheus)
 
 usage() {
   cat <<'TEXT'
@@ -36,9 +37,10 @@ refuse_other_system() {
   cat >&2 <<TEXT
 setup.sh: this is ${1}, and only the package names of Debian 12 are known here.
 Building needs: clang 19 (or g++ 13) with clang-tidy, clang-format and lld, CMake 3.25, Ninja, ccache,
-tl::expected, Boost 1.81 (headers, json, url), hiredis, ISA-L, zstd, lz4, OpenSSL 3, spdlog, fmt, CLI11, yaml-cpp.
+tl::expected, Boost 1.81 (headers, json, url), hiredis, ISA-L, zstd, lz4, OpenSSL 3, spdlog, fmt, CLI11, yaml-cpp,
+SQLite 3, prometheus-cpp 1.0, gRPC 1.51 and protobuf 3.21 with their compilers.
 Quickstart and tests also need: Python 3.11 with venv, Redis 7, fuse3; the tests GoogleTest, Google
-Benchmark, nginx, mkfs for ext4, xfs and vfat, shellcheck, and the openssl program.
+Benchmark, nginx, Prometheus, mkfs for ext4, xfs and vfat, shellcheck, and the openssl program.
 On Debian 12 these are: ${packages[*]}
 TEXT
   exit 2
