@@ -30,6 +30,11 @@ Task<Result<juicefs::Inode>> FindRoot(RedisClient& redis, VolumeKeys keys, std::
 VolumeReader::VolumeReader(RedisClient& redis) : redis_(redis) {}
 
 Task<Result<juicefs::VolumeSettings>> VolumeReader::Settings() {
+  CO_TRY(const auto text, co_await SettingText());
+  co_return juicefs::ParseVolumeSettings(text);
+}
+
+Task<Result<std::string>> VolumeReader::SettingText() {
   CO_TRY_STATUS(co_await redis_.Connect(kVolumeCallLimit));
   const VolumeKeys keys(redis_.key_prefix());
   std::vector<RedisCommand> commands{{"GET", keys.Setting()}};
@@ -41,7 +46,7 @@ Task<Result<juicefs::VolumeSettings>> VolumeReader::Settings() {
                        "the volume",
                    Reason::kNotFound);
   }
-  co_return juicefs::ParseVolumeSettings(replies.front().text);
+  co_return replies.front().text;
 }
 
 Task<Result<ResolvedPaths>> VolumeReader::Resolve(ResolveRequest request) {

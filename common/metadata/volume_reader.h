@@ -46,6 +46,8 @@ class VolumeReader {
   // kNotFound: the database holds no volume ("not formatted"). Else as ParseVolumeSettings and
   // RedisClient.
   Task<Result<juicefs::VolumeSettings>> Settings();
+  // The document that Settings() understands; it holds secrets.
+  Task<Result<std::string>> SettingText();
 
   // kNotFound: a path does not exist; the message names the nearest existing parent.
   // kInvalidArgument: a path names something that is neither file nor directory, a symlink loop, a

@@ -1,0 +1,164 @@
+#include "controller/controller_config.h"
+
+#include <algorithm>
+#include <cctype>
+#include <string_view>
+
+namespace prewarm::controller {
+namespace {
+
+std::vector<ConfigKey> VolumeKeys(VolumeConfig& volume) {
+  return {
+      {"meta", "metadata URL, as for juicefs mount; no password in it", TextField(volume.meta)},
+      {"meta-file", "a file that holds the URL", TextField(volume.meta_file)},
+      {"meta-env", "an environment variable that holds the URL", TextField(volume.meta_env)},
+      {"storage", "kind of store, instead of the volume's setting", TextField(volume.storage)},
+      {"bucket", "bucket as nodes reach it, instead of the volume's setting",
+       TextField(volume.bucket)},
+      {"subdir", "paths are relative to this directory of the volume", TextField(volume.subdir)},
+      {"cache-dir", "cache directories on the nodes; none: those of each agent's configuration",
+       ListField(volume.cache_dirs)},
+      {"credentials",
+       "ambient: agents have credentials of their own; handed-over: those of the volume's setting\n"
+       "are sent over the agent link",
+       ChoiceField(volume.credentials, {"ambient", "handed-over"})},
+      {"rsa-passphrase-env", "an environment variable with the passphrase to be handed over",
+       TextField(volume.rsa_passphrase_env)},
+      {"namespaces", "that may use the volume; none: all", ListField(volume.namespaces)},
+  };
+}
+
+bool IsLoopback(std::string_view listen) {
+  return listen.starts_with("127.") || listen.starts_with("localhost:") ||
+         listen.starts_with("[::1]:");
+}
+
+bool IsVolumeName(const std::string& name) {
+  return !name.empty() && name.size() <= 63 && std::ranges::all_of(name, [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';
+  });
+}
+
+void ValidateVolume(const std::string& name, const VolumeConfig& volume, Problems& problems) {
+  const auto where = "volumes." + name;
+  if (!IsVolumeName(name)) {
+    problems.Add(where + ": a name has 1 to 63 letters, digits, '-', '_' or '.'");
+  }
+  const int sources = static_cast<int>(!volume.meta.empty()) +
+                      static_cast<int>(!volume.meta_file.empty()) +
+                      static_cast<int>(!volume.meta_env.empty());
+  if (sources != 1) {
+    problems.Add(where +
+                 ": exactly one of meta, meta-file and meta-env says where the metadata is");
+  }
+  if (const auto at = volume.meta.rfind('@'); at != std::string::npos) {
+    const auto begin = volume.meta.find("://");
+    const auto colon = volume.meta.find(':', begin == std::string::npos ? 0 : begin + 3);
+    if (colon < at && colon + 1 < at) {
+      problems.Add(where +
+                   ".meta holds a password: put the URL into a file and name it as meta-file");
+    }
+  }
+  if (!volume.rsa_passphrase_env.empty() && volume.credentials != "handed-over") {
+    problems.Add(where + ".rsa-passphrase-env is only used with credentials: handed-over");
+  }
+}
+
+}  // namespace
+
+ConfigSchema ControllerConfigSchema(ControllerConfig& config) {
+  ConfigSchema schema{
+      {"listen",
+       "Where callers and agents come in.",
+       {{"grpc", "agents, prewarmctl and gRPC callers", TextField(config.grpc_listen)},
+        {"http", "REST, metrics and health", TextField(config.http_listen)},
+        {"certificate", "PEM file of both ports; read again when it changes",
+         TextField(config.certificate_file)},
+        {"key", "its private key, PEM", TextField(config.key_file)},
+        {"client-ca", "PEM file of the authorities that sign agents' certificates",
+         TextField(config.client_ca_file)},
+        {"insecure-loopback", "serve without TLS; only on loopback addresses",
+         FlagField(config.insecure_loopback)}},
+       {},
+       {}},
+      {"api",
+       "Who may call, and how much.",
+       {{"tokens", "file of bearer tokens: token,identity,namespace,verbs[,expires]",
+         TextField(config.tokens_file)},
+        {"max-requests", "in flight; more are answered with 429",
+         CountField(config.max_requests, 1, 100'000)},
+        {"max-prewarms", "not ended; more are refused with 429",
+         CountField(config.max_prewarms, 1, 1'000'000)}},
+       {},
+       {}},
+      {"jobs",
+       "Where accepted prewarms are durable.",
+       {{"database", "SQLite file", TextField(config.database)},
+        {"lease", "a leader silent for so long is replaced by a standby",
+         DurationField(config.lease)},
+        {"keep-ended", "ended prewarms to remember", CountField(config.keep_ended, 0, 1'000'000)}},
+       {},
+       {}},
+      {"fleet",
+       "How much the nodes may do. Rates in Mbit/s, or with a unit such as 2G; 0: no limit.\n"
+       "Changed limits are taken over on SIGHUP.",
+       {{"origin-limit", "from stores, all nodes together", RateField(config.limits.origin)},
+        {"node-download-limit", "from stores, each node", RateField(config.limits.node_download)},
+        {"node-disk-write-limit", "to cache directories, each node",
+         RateField(config.limits.node_disk_write)},
+        {"agent-timeout", "a node away for so long fails its tasks",
+         DurationField(config.agent_timeout)},
+        {"follow-interval", "how often kept prewarms are compared with the metadata",
+         DurationField(config.follow_interval)}},
+       {},
+       {}},
+      {"log",
+       "One line on stderr for each change of state.",
+       {{"level", "from which level on",
+         ChoiceField(config.log_level, {"debug", "info", "warn", "error"})},
+        {"format", "text or json", ChoiceField(config.log_format, {"text", "json"})}},
+       {},
+       {}},
+  };
+  auto& volumes = config.volumes;
+  schema.push_back({"volumes",
+                    "JuiceFS volumes that prewarms may name, each with keys of its own.\n"
+                    "Changes are taken over on SIGHUP.",
+                    {},
+                    [&volumes](const std::string& name) { return VolumeKeys(volumes[name]); },
+                    [&volumes] {
+                      std::vector<std::string> names;
+                      for (const auto& [name, volume] : volumes) names.push_back(name);
+                      return names;
+                    }});
+  return schema;
+}
+
+void ValidateControllerConfig(const ControllerConfig& config, Problems& problems) {
+  if (config.certificate_file.empty() != config.key_file.empty()) {
+    problems.Add("listen.certificate and listen.key are given together");
+  }
+  if (config.certificate_file.empty()) {
+    if (!config.insecure_loopback) {
+      problems.Add(
+          "listen.certificate is missing; to serve without TLS on loopback only, set "
+          "listen.insecure-loopback: true");
+    }
+    for (const auto& listen : {config.grpc_listen, config.http_listen}) {
+      if (!IsLoopback(listen)) {
+        problems.Add("listen: " + listen +
+                     " is not a loopback address, and that needs "
+                     "listen.certificate");
+      }
+    }
+  } else if (config.client_ca_file.empty()) {
+    problems.Add("listen.client-ca is missing: agents prove with it who they are");
+  }
+  if (config.tokens_file.empty()) {
+    problems.Add("api.tokens is missing: the file that says who may call");
+  }
+  if (config.lease < std::chrono::seconds(1)) problems.Add("jobs.lease must be at least 1s");
+  for (const auto& [name, volume] : config.volumes) ValidateVolume(name, volume, problems);
+}
+
+}  // namespace prewarm::controller

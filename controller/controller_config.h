@@ -1,0 +1,65 @@
+// What controller.yaml says. config/controller.yaml shows each key at its default; secrets are not
+// in it but in the files and environment variables that it names.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "common/process/config_schema.h"
+#include "controller/plan/model.h"
+
+namespace prewarm::controller {
+
+// A JuiceFS volume that prewarms may name.
+struct VolumeConfig {
+  std::string meta;       // URL without a password, or one of the two below
+  std::string meta_file;  // a file that holds the URL
+  std::string meta_env;   // an environment variable that holds the URL
+  std::string storage;    // override the volume's setting, as for `juicefs mount`
+  std::string bucket;
+  std::string subdir;
+  std::vector<std::string> cache_dirs;  // on the nodes; empty: those of each agent's configuration
+  // "ambient": agents have credentials of their own. "handed-over": those of the volume's setting
+  // go over the agent link, which then must be mutual TLS or loopback.
+  std::string credentials = "ambient";
+  std::string rsa_passphrase_env;       // handed-over only
+  std::vector<std::string> namespaces;  // that may use it; empty: all
+  bool operator==(const VolumeConfig&) const = default;
+};
+
+struct ControllerConfig {
+  std::string grpc_listen = "127.0.0.1:9480";
+  std::string http_listen = "127.0.0.1:9481";
+  std::string certificate_file;  // of both ports
+  std::string key_file;
+  std::string client_ca_file;  // signs the agents' certificates
+  bool insecure_loopback = false;
+
+  std::string tokens_file;
+  std::size_t max_requests = 256;     // in flight over both APIs
+  std::size_t max_prewarms = 10'000;  // not ended
+
+  std::string database = "/var/lib/prewarm/controller.db";
+  std::chrono::nanoseconds lease = std::chrono::seconds(6);
+  std::size_t keep_ended = 10'000;
+
+  FleetLimits limits;                                                 // may change at run time
+  std::chrono::nanoseconds agent_timeout = std::chrono::minutes(10);  // then its tasks fail
+  std::chrono::nanoseconds follow_interval = std::chrono::seconds(2);
+
+  std::string log_level = "info";
+  std::string log_format = "text";
+
+  std::map<std::string, VolumeConfig> volumes;  // may change at run time
+};
+
+// The keys, bound to `config`, which must outlive the schema.
+ConfigSchema ControllerConfigSchema(ControllerConfig& config);
+
+// What no single key can tell: both or neither of a pair, TLS or loopback, each volume's metadata.
+void ValidateControllerConfig(const ControllerConfig& config, Problems& problems);
+
+}  // namespace prewarm::controller

@@ -1,0 +1,134 @@
+#include "controller/reconcile/job_table.h"
+
+#include <utility>
+
+#include "common/async/offload.h"
+
+namespace prewarm::controller {
+namespace {
+
+constexpr std::size_t kBatch = 256;
+
+}  // namespace
+
+JobTable::JobTable(boost::asio::any_io_executor executor, boost::asio::thread_pool& store_pool,
+                   JobStore& store, std::function<void(const Error&)> lost)
+    : executor_(std::move(executor)),
+      store_pool_(store_pool),
+      store_(store),
+      lost_(std::move(lost)),
+      work_(executor_) {}
+
+Task<Status> JobTable::Load(std::size_t ended) {
+  auto loaded = co_await Offload(store_pool_, [&] { return store_.Load(ended); });
+  CO_TRY(auto prewarms, std::move(loaded));
+  for (auto& prewarm : prewarms) Insert(std::move(prewarm));
+  co_return Status();
+}
+
+Job* JobTable::Insert(Prewarm prewarm) {
+  auto& job = jobs_[prewarm.age];
+  if (job == nullptr) {
+    job = std::make_unique<Job>(executor_);
+    by_id_[prewarm.id] = job.get();
+    if (!prewarm.idempotency_key.empty()) {
+      by_key_[{prewarm.name_space, prewarm.idempotency_key}] = job.get();
+    }
+    if (!IsFinal(prewarm.state)) ++unfinished_;
+  } else if (!IsFinal(job->prewarm.state) && IsFinal(prewarm.state)) {
+    --unfinished_;
+  }
+  job->prewarm = std::move(prewarm);
+  if (IsFinal(job->prewarm.state)) job->plan.reset();
+  job->Touch();
+  return job.get();
+}
+
+Task<Result<std::vector<Job*>>> JobTable::Commit(std::vector<Prewarm> prewarms) {
+  auto write = std::make_shared<Write>();
+  write->prewarms = std::move(prewarms);
+  write->done = std::make_unique<Signal>(executor_);
+  std::vector<std::string> held;
+  for (const auto& prewarm : write->prewarms) {
+    if (auto* job = Find(prewarm.id)) {
+      job->committing = true;
+      held.push_back(prewarm.id);
+    }
+  }
+  waiting_.push_back(write);
+  work_.Notify();
+  // Not given up by a stop: what was handed to the store may become durable, and the caller must
+  // know.
+  while (!write->answer && !co_await Stopping()) co_await write->done->Wait();
+  for (const auto& id : held) {
+    if (auto* job = Find(id)) {
+      job->committing = false;
+      job->changed.Notify();
+    }
+  }
+  if (!write->answer) {
+    co_return Fail(ErrorCode::kCancelled, "the controller stops", Reason::kCancelled);
+  }
+  CO_TRY(auto saved, *std::move(write->answer));
+  std::vector<Job*> jobs;
+  for (auto& prewarm : saved) jobs.push_back(Insert(std::move(prewarm)));
+  co_return jobs;
+}
+
+Task<void> JobTable::WriteLoop() {
+  while (!co_await Stopping()) {
+    if (waiting_.empty()) {
+      co_await work_.Wait();
+      continue;
+    }
+    std::vector<std::shared_ptr<Write>> batch;
+    std::vector<Prewarm> all;
+    while (!waiting_.empty() && all.size() < kBatch) {
+      batch.push_back(std::move(waiting_.front()));
+      waiting_.pop_front();
+      all.insert(all.end(), batch.back()->prewarms.begin(), batch.back()->prewarms.end());
+    }
+    auto saved = co_await Offload(store_pool_, [&] { return store_.Save(std::move(all)); });
+    if (!saved && saved.error().code == ErrorCode::kConflict) lost_(saved.error());
+    auto next = saved ? saved->begin() : std::vector<Prewarm>::iterator{};
+    for (const auto& write : batch) {
+      if (saved) {
+        const auto count = static_cast<std::ptrdiff_t>(write->prewarms.size());
+        write->answer.emplace(std::vector<Prewarm>(std::make_move_iterator(next),
+                                                   std::make_move_iterator(next + count)));
+        next += count;
+      } else {
+        write->answer.emplace(saved.error());
+      }
+      write->done->Notify();
+    }
+  }
+}
+
+Job* JobTable::Find(const std::string& id) {
+  const auto at = by_id_.find(id);
+  return at == by_id_.end() ? nullptr : at->second;
+}
+
+Job* JobTable::FindByKey(const std::string& name_space, const std::string& key) {
+  const auto at = by_key_.find({name_space, key});
+  return at == by_key_.end() ? nullptr : at->second;
+}
+
+void JobTable::ForgetEnded(std::size_t keep) {
+  std::size_t ended = jobs_.size() - unfinished_;
+  for (auto at = jobs_.begin(); at != jobs_.end() && ended > keep;) {
+    const auto& prewarm = at->second->prewarm;
+    if (!IsFinal(prewarm.state) || at->second->committing) {
+      ++at;
+      continue;
+    }
+    by_id_.erase(prewarm.id);
+    const auto key = by_key_.find({prewarm.name_space, prewarm.idempotency_key});
+    if (key != by_key_.end() && key->second == at->second.get()) by_key_.erase(key);
+    at = jobs_.erase(at);
+    --ended;
+  }
+}
+
+}  // namespace prewarm::controller

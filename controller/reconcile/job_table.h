@@ -1,0 +1,93 @@
+// The prewarms as this process knows them: what is durable, plus what is only said by agents, plus
+// who waits to hear of it. The one way to change what is durable is Commit. Lives on the control
+// executor.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/async/signal.h"
+#include "common/async/task.h"
+#include "controller/jobs/job_store.h"
+#include "controller/plan/model.h"
+#include "controller/plan/outcome.h"
+
+namespace prewarm::controller {
+
+struct Job {
+  explicit Job(boost::asio::any_io_executor executor) : changed(std::move(executor)) {}
+
+  Prewarm prewarm;                           // tasks with the progress last reported
+  std::shared_ptr<const ResolvedPlan> plan;  // absent: to be resolved (after a restart)
+  bool resolving = false;
+  std::map<std::string, HeldReport> inbox;  // by node, not taken in yet
+  bool committing = false;                  // a Commit is under way: leave it alone
+  // The plan is known not to hold any more: blocks are gone from the store, or the metadata
+  // changed.
+  bool stale = false;
+  SteadyTime resolved_at{};
+  std::uint64_t version = 1;  // grows with every change that a watcher should see
+  Signal changed;
+
+  void Touch() {
+    ++version;
+    changed.Notify();
+  }
+};
+
+class JobTable {
+ public:
+  // `lost` is called once if the store refuses us as leader.
+  JobTable(boost::asio::any_io_executor executor, boost::asio::thread_pool& store_pool,
+           JobStore& store, std::function<void(const Error&)> lost);
+
+  Task<Status> Load(std::size_t ended);
+
+  // Makes these durable, then puts them into the table; many callers share one transaction. New
+  // ones (age 0) get their age. kConflict: not the leader any more.
+  Task<Result<std::vector<Job*>>> Commit(std::vector<Prewarm> prewarms);
+  // Writes until the task is stopped; started once.
+  Task<void> WriteLoop();
+  [[nodiscard]] bool idle() const { return waiting_.empty(); }
+
+  [[nodiscard]] Job* Find(const std::string& id);
+  // In this table only: of those that are known.
+  [[nodiscard]] Job* FindByKey(const std::string& name_space, const std::string& key);
+  // By age, oldest first. Pointers stay valid until Forget.
+  [[nodiscard]] const std::map<std::uint64_t, std::unique_ptr<Job>>& by_age() const {
+    return jobs_;
+  }
+  [[nodiscard]] std::size_t unfinished() const { return unfinished_; }
+  // Drops ended ones from memory beyond the newest `keep`.
+  void ForgetEnded(std::size_t keep);
+
+ private:
+  struct Write {
+    std::vector<Prewarm> prewarms;
+    std::optional<Result<std::vector<Prewarm>>> answer;
+    std::unique_ptr<Signal> done;
+  };
+
+  Job* Insert(Prewarm prewarm);
+
+  boost::asio::any_io_executor executor_;
+  boost::asio::thread_pool& store_pool_;
+  JobStore& store_;
+  std::function<void(const Error&)> lost_;
+  std::map<std::uint64_t, std::unique_ptr<Job>> jobs_;  // by age
+  std::map<std::string, Job*> by_id_;
+  std::map<std::pair<std::string, std::string>, Job*> by_key_;
+  std::size_t unfinished_ = 0;
+  std::deque<std::shared_ptr<Write>> waiting_;
+  Signal work_;
+};
+
+}  // namespace prewarm::controller

@@ -1,0 +1,453 @@
+#include "controller/reconcile/service.h"
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+#include <utility>
+
+#include "common/async/offload.h"
+#include "common/base/nearest.h"
+
+namespace prewarm::controller {
+namespace {
+
+constexpr auto kMetadataRetry = std::chrono::seconds(5);
+
+std::string NewId() {
+  constexpr std::string_view kLetters = "0123456789abcdefghjkmnpqrstvwxyz";
+  std::random_device random;
+  std::string id = "pw-";
+  for (int i = 0; i < 20; ++i) id += kLetters[random() % kLetters.size()];
+  return id;
+}
+
+Problem Invalid(std::string type, std::string field, std::string detail) {
+  return {ProblemKind::kInvalid, std::move(type), detail, {{std::move(field), detail}}};
+}
+
+Problem NoSuch(const std::string& kind, const std::string& name) {
+  return {ProblemKind::kNotFound, "no-such-" + kind, "there is no " + kind + " " + name};
+}
+
+// An error of the metadata, as the caller should see it.
+Problem OfMetadata(const Error& error) {
+  if (error.code == ErrorCode::kNotFound || error.code == ErrorCode::kInvalidArgument) {
+    return Invalid("path", "spec.paths", error.message);
+  }
+  Problem problem{ProblemKind::kUnavailable, "metadata-away",
+                  "the volume's metadata cannot be read now: " + error.message};
+  problem.retry_after = kMetadataRetry;
+  return problem;
+}
+
+// Cuts a page out of what comes in an order of its own; the token is the place to go on from.
+template <class Item>
+ApiResult<Page<Item>> CutPage(std::vector<Item> all, const PageRequest& page) {
+  std::size_t begin = 0;
+  if (!page.token.empty()) {
+    const auto digits =
+        std::ranges::all_of(page.token, [](char c) { return c >= '0' && c <= '9'; });
+    if (!digits || page.token.size() > 9) {
+      return Refuse(Invalid("page-token", "page_token", "take it from the page before"));
+    }
+    begin = std::min<std::size_t>(std::stoul(page.token), all.size());
+  }
+  const auto end = std::min(all.size(), begin + page.size);
+  Page<Item> answer;
+  answer.items.assign(std::make_move_iterator(all.begin() + static_cast<std::ptrdiff_t>(begin)),
+                      std::make_move_iterator(all.begin() + static_cast<std::ptrdiff_t>(end)));
+  if (end < all.size()) answer.next_page_token = std::to_string(end);
+  return answer;
+}
+
+}  // namespace
+
+struct ControllerService::Draft {
+  Prewarm prewarm;
+  std::shared_ptr<const ResolvedPlan> plan;
+  Placement placement;
+  Forecast forecast;
+};
+
+class ControllerService::KeyInUse {
+ public:
+  KeyInUse(ControllerService& service, std::pair<std::string, std::string> key)
+      : service_(service), key_(std::move(key)) {
+    service_.keys_in_use_.insert(key_);
+  }
+  KeyInUse(const KeyInUse&) = delete;
+  KeyInUse& operator=(const KeyInUse&) = delete;
+  ~KeyInUse() {
+    service_.keys_in_use_.erase(key_);
+    service_.key_released_.Notify();
+  }
+
+ private:
+  ControllerService& service_;
+  const std::pair<std::string, std::string> key_;
+};
+
+ControllerService::ControllerService(Parts parts)
+    : parts_(std::move(parts)), key_released_(parts_.executor) {}
+
+ApiResult<void> ControllerService::Ready() const {
+  if (leading_) return {};
+  Problem problem{ProblemKind::kUnavailable, "not-leading",
+                  "this controller does not lead (yet): try again, or ask the leader"};
+  problem.retry_after = std::chrono::seconds(1);
+  return Refuse(std::move(problem));
+}
+
+ApiResult<std::shared_ptr<Volume>> ControllerService::UsableVolume(const Caller& caller,
+                                                                   const std::string& name,
+                                                                   const std::string& field) const {
+  const auto at = parts_.volumes.find(name);
+  if (at != parts_.volumes.end() && at->second->MayUse(caller.name_space)) return at->second;
+  std::vector<std::string> known;
+  for (const auto& [other, volume] : parts_.volumes) {
+    if (volume->MayUse(caller.name_space)) known.push_back(other);
+  }
+  const auto nearest = NearestWord(name, known);
+  return Refuse(Invalid("unknown-volume", field,
+                        "there is no volume \"" + name + "\"" +
+                            (nearest.empty() ? "; GET /api/v1/volumes lists those there are"
+                                             : ": did you mean " + nearest + "?")));
+}
+
+ApiResult<Job*> ControllerService::JobOf(const Caller& caller, const std::string& id) const {
+  auto* job = parts_.jobs.Find(id);
+  if (job == nullptr || job->prewarm.name_space != caller.name_space) {
+    return Refuse(NoSuch("prewarm", id));
+  }
+  return job;
+}
+
+ApiResult<Job*> ControllerService::SameRequest(const Caller& caller,
+                                               const CreateRequest& request) const {
+  if (request.idempotency_key.empty()) return nullptr;
+  auto* job = parts_.jobs.FindByKey(caller.name_space, request.idempotency_key);
+  if (job == nullptr) return nullptr;
+  if (parts_.clock.WallNow() - job->prewarm.created_at > std::chrono::hours(24)) return nullptr;
+  if (job->prewarm.spec != request.spec) {
+    return Refuse({ProblemKind::kConflict,
+                   "idempotency-key",
+                   "this key was used for another request: choose a new one",
+                   {{"idempotency_key", "belongs to prewarm " + job->prewarm.id}}});
+  }
+  return job;
+}
+
+ApiResult<void> ControllerService::ChooseNodes(Draft& draft, const std::string& uuid) const {
+  const auto& spec = draft.prewarm.spec;
+  std::map<std::string, std::uint64_t> queued;
+  for (const auto& task : parts_.reconciler.Queue()) queued[task.node] += task.missing_bytes;
+  draft.placement =
+      Place(spec.nodes, draft.plan->blocks.bytes(), uuid, parts_.agents.Nodes(), queued);
+  if (!draft.placement.nodes.empty()) return {};
+  if (draft.placement.rejected.empty()) {
+    return Refuse(Invalid("no-node", "spec.nodes",
+                          parts_.agents.Nodes().empty()
+                              ? "no node is connected: start prewarm-agent serve on one"
+                              : "matches none of the nodes; GET /api/v1/nodes lists them with "
+                                "their labels"));
+  }
+  Problem problem{ProblemKind::kUnprocessable, "no-room",
+                  "none of the matching nodes can take it:"};
+  for (const auto& rejected : draft.placement.rejected) {
+    problem.fields.push_back({"spec.nodes", rejected.node + ": " + rejected.reason});
+    if (problem.fields.size() <= 3)
+      problem.detail += " " + rejected.node + " " + rejected.reason + ";";
+  }
+  problem.detail.back() = '.';
+  return Refuse(std::move(problem));
+}
+
+Task<ApiResult<ControllerService::Draft>> ControllerService::WorkOut(const Caller& caller,
+                                                                     const CreateRequest& request) {
+  if (auto ready = Ready(); !ready) co_return Refuse(ready.error());
+  const auto now = parts_.clock.WallNow();
+  if (request.spec.deadline && *request.spec.deadline <= now) {
+    co_return Refuse(Invalid("deadline", "spec.deadline", "is in the past"));
+  }
+  auto volume = UsableVolume(caller, request.spec.volume, "spec.volume");
+  if (!volume) co_return Refuse(volume.error());
+  auto plan = co_await (*volume)->Plan(request.spec.paths);
+  if (!plan) co_return Refuse(OfMetadata(plan.error()));
+  Draft draft;
+  draft.plan = std::make_shared<const ResolvedPlan>(*std::move(plan));
+  auto& prewarm = draft.prewarm;
+  prewarm.id = NewId();
+  prewarm.name_space = caller.name_space;
+  prewarm.spec = request.spec;
+  prewarm.idempotency_key = request.idempotency_key;
+  prewarm.state = PrewarmState::kRunning;
+  prewarm.created_at = now;
+  if (auto chosen = ChooseNodes(draft, (*volume)->descriptor()->uuid); !chosen) {
+    co_return Refuse(chosen.error());
+  }
+  BeginGeneration(prewarm, *draft.plan, false);
+  for (const auto& node : draft.placement.nodes) {
+    prewarm.tasks[node] = NewTask(node, prewarm.generation, *draft.plan);
+  }
+  draft.forecast = ForecastFor(prewarm);
+  if (request.spec.refuse_if_late && draft.forecast.late) {
+    co_return Refuse({ProblemKind::kUnprocessable,
+                      "late",
+                      draft.forecast.words,
+                      {{"spec.deadline", draft.forecast.words}}});
+  }
+  co_return draft;
+}
+
+Forecast ControllerService::ForecastFor(const Prewarm& prewarm) const {
+  auto queue = parts_.reconciler.Queue();
+  // Not in the queue yet if it is only a draft; it would come last among its equals.
+  const bool queued =
+      std::ranges::any_of(queue, [&](const auto& task) { return task.prewarm == prewarm.id; });
+  if (!queued) {
+    for (const auto& [node, task] : prewarm.tasks) {
+      const Rank rank{prewarm.spec.priority, prewarm.spec.deadline, ~0ULL};
+      queue.push_back({prewarm.id, node, rank, task.progress.MissingBytes()});
+    }
+  }
+  const auto nodes = parts_.agents.Nodes();
+  const auto& limits = parts_.reconciler.options().limits;
+  const auto seconds = queued ? parts_.reconciler.Predicted() : PredictFinish(nodes, queue, limits);
+  std::uint64_t rate = 0;
+  for (const auto& node : nodes) {
+    if (prewarm.tasks.contains(node.name)) rate += ExpectedRate(node, limits);
+  }
+  if (limits.origin != 0) rate = std::min(rate, limits.origin);
+  return ForecastOf(prewarm.id, prewarm.spec.deadline, queue, seconds, rate,
+                    parts_.clock.WallNow());
+}
+
+std::vector<Job*> ControllerService::Superseded(const Prewarm& by) const {
+  std::vector<Job*> older;
+  for (const auto& [age, job] : parts_.jobs.by_age()) {
+    const auto& other = job->prewarm;
+    if (IsFinal(other.state) || job->committing || other.name_space != by.name_space) continue;
+    if (other.spec.volume == by.spec.volume && other.spec.ModelKey() == by.spec.ModelKey()) {
+      older.push_back(job.get());
+    }
+  }
+  return older;
+}
+
+Task<ApiResult<CreateAnswer>> ControllerService::Create(Caller caller, CreateRequest request) {
+  if (auto ready = Ready(); !ready) co_return Refuse(ready.error());
+  const std::pair key{caller.name_space, request.idempotency_key};
+  std::optional<KeyInUse> in_use;
+  if (!request.idempotency_key.empty()) {
+    while (keys_in_use_.contains(key) && co_await key_released_.Wait()) {
+    }
+    in_use.emplace(*this, key);
+  }
+  const auto same = SameRequest(caller, request);
+  if (!same) co_return Refuse(same.error());
+  if (*same != nullptr) co_return CreateAnswer{ViewOf(**same), false};
+  if (parts_.jobs.unfinished() >= parts_.max_prewarms) {
+    Problem problem{ProblemKind::kTooMany, "too-many-prewarms",
+                    "too many prewarms have not ended yet: wait, or cancel some"};
+    problem.retry_after = std::chrono::seconds(10);
+    co_return Refuse(std::move(problem));
+  }
+  auto draft = co_await WorkOut(caller, request);
+  if (!draft) co_return Refuse(draft.error());
+  co_return co_await Accept(caller, *std::move(draft));
+}
+
+Task<ApiResult<CreateAnswer>> ControllerService::Accept(const Caller& caller, Draft draft) {
+  const auto now = parts_.clock.WallNow();
+  std::vector<Prewarm> writes{draft.prewarm};
+  for (const auto* job : Superseded(draft.prewarm)) {
+    auto older = job->prewarm;
+    End(older, PrewarmState::kSuperseded, "Superseded",
+        "prewarm " + draft.prewarm.id + " of the same model took its place", now);
+    older.superseded_by = draft.prewarm.id;
+    writes.push_back(std::move(older));
+  }
+  const auto saved = co_await parts_.jobs.Commit(std::move(writes));
+  if (!saved) {
+    co_return Refuse(
+        {ProblemKind::kUnavailable, "not-durable",
+         "the prewarm could not be made durable and was not accepted: " + saved.error().message});
+  }
+  auto* job = saved->front();
+  if (!IsFinal(job->prewarm.state)) job->plan = draft.plan;
+  job->resolved_at = parts_.clock.Now();
+  parts_.log.Info("prewarm_accepted", {{"prewarm", job->prewarm.id},
+                                       {"caller", caller.identity},
+                                       {"volume", job->prewarm.spec.volume},
+                                       {"nodes", job->prewarm.tasks.size()},
+                                       {"bytes", draft.plan->blocks.bytes()}});
+  parts_.reconciler.Wake();
+  auto view = ViewOf(*job);
+  view.forecast = draft.forecast;
+  co_return CreateAnswer{std::move(view), true};
+}
+
+Task<ApiResult<PlanView>> ControllerService::Plan(Caller caller, CreateRequest request) {
+  auto draft = co_await WorkOut(caller, request);
+  if (!draft) co_return Refuse(draft.error());
+  PlanView view;
+  view.files = draft->plan->files;
+  view.bytes = draft->plan->blocks.bytes();
+  view.blocks = draft->plan->blocks.block_count();
+  view.forecast = draft->forecast;
+  for (const auto& rejected : draft->placement.rejected) {
+    view.rejected.push_back({rejected.node, rejected.reason});
+  }
+  for (const auto* job : Superseded(draft->prewarm)) {
+    view.superseded.push_back(job->prewarm.id);
+    for (const auto& [node, task] : job->prewarm.tasks) {
+      if (!IsFinal(task.state))
+        view.actions.push_back({node, "cancel", task.progress.MissingBytes()});
+    }
+  }
+  const std::vector<Prewarm> wanted{draft->prewarm};
+  std::map<std::string, std::vector<HeldTask>> nothing_held;
+  for (const auto& node : draft->placement.nodes) nothing_held[node];
+  for (const auto& order : Difference(wanted, nothing_held).orders) {
+    view.actions.push_back({order.node, "order", view.bytes});
+  }
+  co_return view;
+}
+
+ApiResult<PrewarmView> ControllerService::Get(const Caller& caller, const std::string& id) {
+  if (auto ready = Ready(); !ready) return Refuse(ready.error());
+  auto job = JobOf(caller, id);
+  if (!job) return Refuse(job.error());
+  return ViewOf(**job);
+}
+
+ApiResult<Page<PrewarmView>> ControllerService::List(const Caller& caller,
+                                                     const PrewarmFilter& filter,
+                                                     const PageRequest& page) {
+  if (auto ready = Ready(); !ready) return Refuse(ready.error());
+  // Newest first; the token is the age below which the next page begins, so that new ones do not
+  // shift the pages.
+  std::uint64_t below = ~0ULL;
+  if (!page.token.empty()) {
+    if (!std::ranges::all_of(page.token, [](char c) { return c >= '0' && c <= '9'; }) ||
+        page.token.size() > 18) {
+      return Refuse(Invalid("page-token", "page_token", "take it from the page before"));
+    }
+    below = std::stoull(page.token);
+  }
+  Page<PrewarmView> answer;
+  const auto& jobs = parts_.jobs.by_age();
+  for (auto at = jobs.lower_bound(below); at != jobs.begin();) {
+    --at;
+    const auto& prewarm = at->second->prewarm;
+    const bool wanted = prewarm.name_space == caller.name_space &&
+                        (filter.volume.empty() || prewarm.spec.volume == filter.volume) &&
+                        (!filter.state || prewarm.state == *filter.state);
+    if (!wanted) continue;
+    if (answer.items.size() == page.size) {
+      answer.next_page_token = std::to_string(answer.items.back().prewarm.age);
+      break;
+    }
+    answer.items.push_back(ViewOf(*at->second));
+  }
+  return answer;
+}
+
+Task<ApiResult<PrewarmView>> ControllerService::Cancel(Caller caller, std::string id) {
+  if (auto ready = Ready(); !ready) co_return Refuse(ready.error());
+  auto job = JobOf(caller, id);
+  while (job && (*job)->committing && co_await (*job)->changed.Wait()) job = JobOf(caller, id);
+  if (!job) co_return Refuse(job.error());
+  Prewarm next = (*job)->prewarm;
+  if (End(next, PrewarmState::kCancelled, "Cancelled", "cancelled by " + caller.identity,
+          parts_.clock.WallNow()) == Effect::kNone) {
+    co_return ViewOf(**job);
+  }
+  const auto saved = co_await parts_.jobs.Commit({std::move(next)});
+  if (!saved) {
+    co_return Refuse({ProblemKind::kUnavailable, "not-durable",
+                      "the cancellation could not be made durable: " + saved.error().message});
+  }
+  parts_.log.Info("prewarm_cancelled", {{"prewarm", id}, {"caller", caller.identity}});
+  parts_.reconciler.Wake();
+  co_return ViewOf(*saved->front());
+}
+
+Task<ApiResult<PrewarmService::Change>> ControllerService::Watch(Caller caller, std::string id,
+                                                                 std::uint64_t seen,
+                                                                 Duration limit) {
+  if (auto ready = Ready(); !ready) co_return Refuse(ready.error());
+  auto job = JobOf(caller, id);
+  if (!job) co_return Refuse(job.error());
+  const auto end = parts_.clock.Now() + limit;
+  while (job && (*job)->version == seen && parts_.clock.Now() < end) {
+    if (!co_await (*job)->changed.WaitFor(end - parts_.clock.Now())) break;
+    job = JobOf(caller, id);
+  }
+  if (!job) co_return Refuse(job.error());
+  co_return Change{ViewOf(**job), (*job)->version};
+}
+
+ApiResult<Page<NodeView>> ControllerService::Nodes(const Caller&, const PageRequest& page) {
+  std::vector<Node> nodes = parts_.agents.Nodes();
+  auto cut = CutPage(std::move(nodes), page);
+  if (!cut) return Refuse(cut.error());
+  Page<NodeView> answer;
+  for (const auto& node : cut->items) answer.items.push_back(ViewOf(node));
+  answer.next_page_token = cut->next_page_token;
+  return answer;
+}
+
+ApiResult<NodeView> ControllerService::NodeNamed(const Caller&, const std::string& name) {
+  const auto* node = parts_.agents.Find(name);
+  if (node == nullptr) return Refuse(NoSuch("node", name));
+  return ViewOf(*node);
+}
+
+ApiResult<Page<VolumeView>> ControllerService::Volumes(const Caller& caller,
+                                                       const PageRequest& page) {
+  std::vector<VolumeView> views;
+  for (const auto& [name, volume] : parts_.volumes) {
+    if (volume->MayUse(caller.name_space)) views.push_back(ViewOf(*volume));
+  }
+  return CutPage(std::move(views), page);
+}
+
+ApiResult<VolumeView> ControllerService::VolumeNamed(const Caller& caller,
+                                                     const std::string& name) {
+  const auto at = parts_.volumes.find(name);
+  if (at == parts_.volumes.end() || !at->second->MayUse(caller.name_space)) {
+    return Refuse(NoSuch("volume", name));
+  }
+  return ViewOf(*at->second);
+}
+
+Task<ApiResult<FilesView>> ControllerService::Files(Caller caller, std::string volume,
+                                                    std::string path, PageRequest page) {
+  const auto at = parts_.volumes.find(volume);
+  if (at == parts_.volumes.end() || !at->second->MayUse(caller.name_space)) {
+    co_return Refuse(NoSuch("volume", volume));
+  }
+  std::vector<std::string> paths;
+  if (!path.empty()) paths.push_back(std::move(path));
+  const auto kept = at->second;
+  auto resolved = co_await kept->Resolve(std::move(paths));
+  if (!resolved) {
+    auto problem = OfMetadata(resolved.error());
+    for (auto& field : problem.fields) field.field = "path";
+    co_return Refuse(std::move(problem));
+  }
+  FilesView view;
+  view.total_files = resolved->files.size();
+  view.total_bytes = resolved->bytes;
+  auto cut = CutPage(std::move(resolved->files), page);
+  if (!cut) co_return Refuse(cut.error());
+  for (const auto& file : cut->items) {
+    view.files.push_back(
+        {file.path, file.length, static_cast<std::uint32_t>(file.segments.size())});
+  }
+  view.next_page_token = cut->next_page_token;
+  co_return view;
+}
+
+}  // namespace prewarm::controller

@@ -1,0 +1,152 @@
+#include "controller/reconcile/volumes.h"
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <cstdlib>
+#include <fstream>
+#include <utility>
+
+#include "common/async/deadline.h"
+
+namespace prewarm::controller {
+namespace {
+
+namespace json = boost::json;
+
+constexpr auto kConnectLimit = std::chrono::seconds(5);
+constexpr auto kResolveLimit = std::chrono::seconds(60);
+constexpr auto kSettingsAge = std::chrono::seconds(30);
+constexpr std::size_t kIdleClients = 4;
+
+std::optional<std::string> EnvironmentVariable(std::string_view name) {
+  const char* value = std::getenv(std::string(name).c_str());
+  if (value == nullptr || *value == '\0') return std::nullopt;
+  return std::string(value);
+}
+
+// The metadata URL, from where the configuration says that it is.
+Result<std::string> UrlOf(const VolumeConfig& config) {
+  if (!config.meta.empty()) return config.meta;
+  if (!config.meta_env.empty()) {
+    const auto value = EnvironmentVariable(config.meta_env);
+    if (value) return *value;
+    return Fail(ErrorCode::kInvalidConfig, "the environment has no " + config.meta_env);
+  }
+  std::ifstream file(config.meta_file);
+  std::string line;
+  if (!std::getline(file, line) || line.empty()) {
+    return Fail(ErrorCode::kInvalidConfig, "no metadata URL can be read from " + config.meta_file);
+  }
+  while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
+  return line;
+}
+
+}  // namespace
+
+Result<std::string> SettingForAgents(const std::string& setting, const VolumeConfig& config) {
+  json::error_code error;
+  auto document = json::parse(setting, error);
+  if (error || !document.is_object()) {
+    return Fail(ErrorCode::kCorrupt, "the volume's setting is not a JSON object");
+  }
+  auto& object = document.as_object();
+  if (!config.storage.empty()) object["Storage"] = config.storage;
+  if (!config.bucket.empty()) object["Bucket"] = config.bucket;
+  if (config.credentials != "handed-over") {
+    for (const char* secret : {"AccessKey", "SecretKey", "SessionToken"}) object.erase(secret);
+  }
+  return json::serialize(document);
+}
+
+Volume::Volume(std::string name, VolumeConfig config, const Clock& clock)
+    : name_(std::move(name)),
+      config_(std::move(config)),
+      clock_(clock),
+      health_(Fail(ErrorCode::kUnavailable, "the metadata was not read yet")) {}
+
+Volume::~Volume() = default;
+
+bool Volume::MayUse(const std::string& name_space) const {
+  const auto& allowed = config_.namespaces;
+  return allowed.empty() || std::ranges::find(allowed, name_space) != allowed.end();
+}
+
+Result<Volume::Client> Volume::Take() {
+  ++redis_calls_;
+  if (!idle_.empty()) {
+    auto client = std::move(idle_.back());
+    idle_.pop_back();
+    return client;
+  }
+  TRY(const auto text, UrlOf(config_));
+  TRY(auto url, metadata::ParseRedisUrl(text, EnvironmentVariable));
+  return metadata::MakeRedisClient(std::move(url), clock_);
+}
+
+Task<Status> Volume::ReadSettings(metadata::RedisClient& client) {
+  CO_TRY_STATUS(co_await client.Connect(kConnectLimit));
+  metadata::VolumeReader reader(client);
+  CO_TRY(const auto text, co_await reader.SettingText());
+  CO_TRY(const auto settings, juicefs::ParseVolumeSettings(text, false));
+  if (descriptor_ && descriptor_->uuid != settings.uuid) {
+    co_return Fail(ErrorCode::kConflict, "the metadata of volume " + name_ + " is now that of " +
+                                             settings.uuid + ", it was " + descriptor_->uuid +
+                                             ": restart the controller if this is meant");
+  }
+  VolumeDescriptor descriptor;
+  descriptor.name = name_;
+  descriptor.uuid = settings.uuid;
+  CO_TRY(descriptor.setting, SettingForAgents(text, config_));
+  descriptor.cache_directories = config_.cache_dirs;
+  descriptor.download_limit = settings.download_limit;
+  const bool encrypted = settings.encrypt_key_withheld || !settings.encrypt_key.empty() ||
+                         text.find("\"EncryptKey\"") != std::string::npos;
+  descriptor.holds_credentials = config_.credentials == "handed-over" || encrypted;
+  if (!config_.rsa_passphrase_env.empty()) {
+    descriptor.rsa_passphrase =
+        Secret(EnvironmentVariable(config_.rsa_passphrase_env).value_or(""));
+  }
+  storage_ = config_.storage.empty() ? settings.storage : config_.storage;
+  block_size_ = settings.block_size;
+  descriptor_ = std::move(descriptor);
+  settings_read_ = clock_.Now();
+  co_return Status();
+}
+
+Task<Status> Volume::Refresh() {
+  if (descriptor_ && clock_.Now() - settings_read_ < kSettingsAge) co_return Status();
+  auto client = Take();
+  if (!client) {
+    health_ = client.error();
+    co_return health_;
+  }
+  const auto status = co_await ReadSettings(**client);
+  health_ = status;
+  if (status && idle_.size() < kIdleClients) idle_.push_back(*std::move(client));
+  co_return status;
+}
+
+Task<Result<metadata::ResolvedPaths>> Volume::Resolve(std::vector<std::string> paths) {
+  CO_TRY_STATUS(co_await Refresh());
+  CO_TRY(auto client, Take());
+  metadata::VolumeReader reader(*client);
+  auto resolved = co_await WithDeadline(
+      kResolveLimit, "reading the metadata of volume " + name_,
+      reader.Resolve({.subdir = config_.subdir, .paths = std::move(paths), .on_progress = {}}));
+  const bool engine_is_fine = resolved || resolved.error().code == ErrorCode::kNotFound ||
+                              resolved.error().code == ErrorCode::kInvalidArgument;
+  health_ = engine_is_fine ? Status() : Status(resolved.error());
+  if (engine_is_fine && idle_.size() < kIdleClients) idle_.push_back(std::move(client));
+  co_return resolved;
+}
+
+Task<Result<ResolvedPlan>> Volume::Plan(std::vector<std::string> paths) {
+  CO_TRY(const auto resolved, co_await Resolve(std::move(paths)));
+  ResolvedPlan plan;
+  plan.files = resolved.files.size();
+  plan.file_bytes = resolved.bytes;
+  plan.blocks = juicefs::BlockPlan(resolved.files, block_size_);
+  co_return plan;
+}
+
+}  // namespace prewarm::controller
