@@ -34,8 +34,9 @@ class Reconciler {
     Duration follow_interval{};
     std::size_t keep_ended = 0;
   };
-  Reconciler(boost::asio::any_io_executor executor, const Clock& clock, Logger& log, JobTable& jobs,
-             AgentRegistry& agents, VolumeMap& volumes, Options options);
+  Reconciler(boost::asio::any_io_executor executor, const Clock& clock, Logger& log,
+             ReconcileMetrics& metrics, JobTable& jobs, AgentRegistry& agents, VolumeMap& volumes,
+             Options options);
 
   // Until the task is stopped.
   Task<void> Run();
