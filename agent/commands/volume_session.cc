@@ -127,10 +127,6 @@ Result<std::unique_ptr<ObjectStore>> VolumeSession::MakeStore() const {
   return MakeObjectStore(store_options_, context_.disk_pool, context_.clock);
 }
 
-Result<std::unique_ptr<WarmEngine>> VolumeSession::MakeEngine(EngineOptions options) const {
-  return WarmEngine::Create(*parts_, options, settings_.block_size, [this] { return MakeStore(); });
-}
-
 Task<Status> VolumeSession::CheckStore() {
   CO_TRY(auto store, MakeStore());
   const std::string key = settings_.name + "/juicefs_uuid";

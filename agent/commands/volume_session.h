@@ -14,7 +14,6 @@
 #include "agent/mount/visibility.h"
 #include "agent/store/store_factory.h"
 #include "agent/warm/fetch_run.h"
-#include "agent/warm/warm_engine.h"
 #include "common/base/clock.h"
 #include "common/juicefs/block_codec.h"
 #include "common/juicefs/volume_settings.h"
@@ -48,7 +47,6 @@ class VolumeSession {
   // kConflict: it belongs to another one. A store without that object passes.
   Task<Status> CheckStore();
 
-  Result<std::unique_ptr<WarmEngine>> MakeEngine(EngineOptions options) const;
   // A client of the volume's store, to be used on one executor.
   Result<std::unique_ptr<ObjectStore>> MakeStore() const;
 

@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "agent/warm/plan_scan.h"
 #include "common/async/deadline.h"
 #include "common/async/offload.h"
 #include "common/async/task_group.h"
@@ -86,7 +87,7 @@ WarmCommand::WarmCommand(const CommandContext& context, WarmOptions options)
 
 void WarmCommand::Stop() {
   stopped_ = true;
-  if (engine_ != nullptr) engine_->Stop();
+  if (engine_) engine_->Stop();
 }
 
 Task<Result<WarmReport>> WarmCommand::Run() {
@@ -98,8 +99,9 @@ Task<Result<WarmReport>> WarmCommand::Run() {
   if (options_.honour_volume_limit) {
     options_.engine.fetch.bytes_per_second = settings.download_limit;
   }
-  CO_TRY(engine_, session_->MakeEngine(options_.engine));
+  engine_.emplace(context_.clock, options_.engine);
   if (stopped_) engine_->Stop();
+  CO_TRY_STATUS(engine_->CheckFits(session_->codec(), settings.block_size));
 
   WarmReport report;
   report.volume_name = settings.name;
@@ -135,7 +137,7 @@ Task<Result<WarmCommand::Planned>> WarmCommand::Plan(WarmReport& report) {
   report.skipped_special = resolved.skipped_special;
   report.planned_blocks = planned.plan.block_count();
   report.planned_bytes = planned.plan.bytes();
-  CO_TRY(report.work, co_await engine_->Scan(planned.plan, planned.presence));
+  CO_TRY(report.work, co_await ScanPlan(session_->parts(), planned.plan, planned.presence));
   CO_TRY(report.directories,
          co_await Offload(context_.disk_pool, [this] { return session_->cache().Usage(); }));
   co_return planned;
@@ -180,12 +182,12 @@ Status WarmCommand::CheckRoom(const WarmReport& report) const {
 Task<Status> WarmCommand::Execute(Planned planned, WarmReport& report) {
   if (report.work.missing_blocks > 0) CO_TRY_STATUS(co_await session_->CheckStore());
   const auto begin = context_.clock.Now();
-  auto outcome = co_await FetchWithProgress(planned, report);
+  CO_TRY(auto outcome, co_await FetchWithProgress(planned, report));
   AddCounts(report.counts, outcome.counts);
   if (!outcome.stale.empty() && !outcome.aborted && !outcome.stopped) {
     // Compaction or deletion was faster than we: look again, once, and fetch what is named now.
     CO_TRY(planned, co_await Plan(report));
-    outcome = co_await FetchWithProgress(planned, report);
+    CO_TRY(outcome, co_await FetchWithProgress(planned, report));
     // What the first pass fetched is there now, but it was not there before.
     report.work.present_blocks -=
         std::min(report.work.present_blocks, report.counts.fetched_blocks);
@@ -226,26 +228,33 @@ void WarmCommand::Conclude(WarmReport& report, const EngineOutcome& outcome) {
   }
 }
 
-Task<EngineOutcome> WarmCommand::FetchWithProgress(const Planned& planned, WarmReport& report) {
+Task<Result<EngineOutcome>> WarmCommand::FetchWithProgress(const Planned& planned,
+                                                           WarmReport& report) {
+  WarmRun run(*engine_, {session_->parts(),
+                         planned.plan,
+                         planned.presence,
+                         [this] { return session_->MakeStore(); },
+                         options_.engine.fetch,
+                         {}});
   TaskGroup showing(context_.control);
-  showing.Spawn("progress", ShowProgress(report, planned.plan.bytes()));
-  auto outcome = co_await engine_->Fetch(planned.plan, planned.presence);
+  showing.Spawn("progress", ShowProgress(run, report, planned.plan.bytes()));
+  auto outcome = co_await run.Fetch();
   showing.Stop();
   co_await showing.Join();
   co_return outcome;
 }
 
-Task<void> WarmCommand::ShowProgress(const WarmReport& report, std::uint64_t total_bytes) {
+Task<void> WarmCommand::ShowProgress(WarmRun& run, const WarmReport& report,
+                                     std::uint64_t total_bytes) {
   RateMeter rate;
   while (co_await SleepFor(kProgressInterval)) {
-    const auto progress = engine_->Progress();
-    if (!progress) continue;
+    const auto counts = run.Progress().counts;
     const auto now = context_.clock.Now();
     ProgressState state;
     state.total_bytes = total_bytes;
-    state.done_bytes = report.work.present_bytes + progress->counts.fetched_bytes;
-    state.failed_blocks = progress->counts.failed_blocks;
-    state.bytes_per_second = rate.Update(progress->counts.fetched_bytes, now);
+    state.done_bytes = report.work.present_bytes + counts.fetched_bytes;
+    state.failed_blocks = counts.failed_blocks;
+    state.bytes_per_second = rate.Update(counts.fetched_bytes, now);
     progress_.Show(state, now);
   }
 }

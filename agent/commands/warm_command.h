@@ -2,10 +2,14 @@
 // controller.
 #pragma once
 
+#include <optional>
+
 #include "agent/commands/options.h"
 #include "agent/commands/progress_line.h"
 #include "agent/commands/volume_session.h"
 #include "agent/commands/warm_report.h"
+#include "agent/warm/warm_engine.h"
+#include "agent/warm/warm_run.h"
 #include "common/async/task.h"
 
 namespace prewarm::agent {
@@ -24,8 +28,8 @@ class WarmCommand {
 
   Task<Result<Planned>> Plan(WarmReport& report);
   Task<Status> Execute(Planned planned, WarmReport& report);
-  Task<EngineOutcome> FetchWithProgress(const Planned& planned, WarmReport& report);
-  Task<void> ShowProgress(const WarmReport& report, std::uint64_t total_bytes);
+  Task<Result<EngineOutcome>> FetchWithProgress(const Planned& planned, WarmReport& report);
+  Task<void> ShowProgress(WarmRun& run, const WarmReport& report, std::uint64_t total_bytes);
   // Two words in a row about the room on the disks: nothing, or what is short and by how much.
   Status CheckRoom(const WarmReport& report) const;
   void Conclude(WarmReport& report, const EngineOutcome& outcome);
@@ -34,7 +38,7 @@ class WarmCommand {
   WarmOptions options_;
   ProgressLine progress_;
   std::unique_ptr<VolumeSession> session_;
-  std::unique_ptr<WarmEngine> engine_;
+  std::optional<WarmEngine> engine_;
   bool stopped_ = false;
 };
 

@@ -25,19 +25,27 @@ std::size_t ObjectBytesNeeded(const juicefs::BlockCodec& codec, std::uint32_t bl
 
 }  // namespace
 
-void BlockBuffer::Free::operator()(std::byte* memory) const { std::free(memory); }
+void AlignedMemory::Free::operator()(std::byte* memory) const { std::free(memory); }
+
+AlignedMemory::AlignedMemory(std::size_t bytes)
+    : bytes_(static_cast<std::byte*>(std::aligned_alloc(BlockCache::kAlignment, bytes))),
+      size_(bytes) {
+  PREWARM_CHECK(bytes_ != nullptr, "no memory for a block buffer within the budget");
+}
 
 std::size_t BlockBuffer::BytesNeeded(const juicefs::BlockCodec& codec, std::uint32_t block_size) {
   return ImageBytes(block_size) + ObjectBytesNeeded(codec, block_size);
 }
 
 BlockBuffer::BlockBuffer(const juicefs::BlockCodec& codec, std::uint32_t block_size)
-    : codec_(codec) {
-  const auto total = BytesNeeded(codec, block_size);
-  memory_.reset(static_cast<std::byte*>(std::aligned_alloc(BlockCache::kAlignment, total)));
-  PREWARM_CHECK(memory_ != nullptr, "no memory for a block buffer within the budget");
-  image_ = {memory_.get(), ImageBytes(block_size)};
-  object_ = {memory_.get() + image_.size(), total - image_.size()};
+    : BlockBuffer(codec, block_size, AlignedMemory(BytesNeeded(codec, block_size))) {}
+
+BlockBuffer::BlockBuffer(const juicefs::BlockCodec& codec, std::uint32_t block_size,
+                         AlignedMemory memory)
+    : codec_(codec), memory_(std::move(memory)) {
+  PREWARM_CHECK(memory_.size() == BytesNeeded(codec, block_size), "memory of another block size");
+  image_ = {memory_.data(), ImageBytes(block_size)};
+  object_ = {memory_.data() + image_.size(), memory_.size() - image_.size()};
 }
 
 std::span<std::byte> BlockBuffer::ObjectSpace(juicefs::BlockId block) const {

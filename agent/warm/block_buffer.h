@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <utility>
 
 #include "agent/store/object_store.h"
 #include "common/base/result.h"
@@ -16,10 +17,29 @@
 
 namespace prewarm::agent {
 
+// Memory as direct writes want it; empty after a move. Touched only when it is used.
+class AlignedMemory {
+ public:
+  AlignedMemory() = default;
+  explicit AlignedMemory(std::size_t bytes);  // a multiple of BlockCache::kAlignment
+
+  [[nodiscard]] std::byte* data() const { return bytes_.get(); }
+  [[nodiscard]] std::size_t size() const { return size_; }
+
+ private:
+  struct Free {
+    void operator()(std::byte* memory) const;
+  };
+  std::unique_ptr<std::byte[], Free> bytes_;
+  std::size_t size_ = 0;
+};
+
 class BlockBuffer {
  public:
-  // For blocks of up to `block_size` bytes. Memory is touched only when it is used.
+  // For blocks of up to `block_size` bytes.
   BlockBuffer(const juicefs::BlockCodec& codec, std::uint32_t block_size);
+  // In memory of BytesNeeded(codec, block_size) bytes.
+  BlockBuffer(const juicefs::BlockCodec& codec, std::uint32_t block_size, AlignedMemory memory);
   static std::size_t BytesNeeded(const juicefs::BlockCodec& codec, std::uint32_t block_size);
 
   // Where to receive the object of `block`; as long as such an object may be at most.
@@ -33,13 +53,12 @@ class BlockBuffer {
   [[nodiscard]] std::span<std::byte> Data(juicefs::BlockId block) const;
   // Data, trailer and padding, aligned and padded as BlockCache::Stage wants it.
   [[nodiscard]] std::span<std::byte> AddTrailer(juicefs::BlockId block) const;
+  // The memory for another buffer; this one is finished.
+  AlignedMemory TakeMemory() && { return std::move(memory_); }
 
  private:
-  struct Free {
-    void operator()(std::byte* memory) const;
-  };
   const juicefs::BlockCodec& codec_;
-  std::unique_ptr<std::byte[], Free> memory_;
+  AlignedMemory memory_;
   std::span<std::byte> image_;
   std::span<std::byte> object_;  // empty for plain volumes
 };

@@ -57,10 +57,4 @@ void ConcurrencyController::OnWindow(double bytes_per_second) {
   Try(settled_, Phase::kSteady);
 }
 
-void ConcurrencyController::OnPushback() {
-  settled_ = std::max<std::size_t>(target_ / 2, 1);
-  settled_rate_ = 0;
-  Try(settled_, Phase::kSteady);
-}
-
 }  // namespace prewarm::agent

@@ -1,6 +1,7 @@
 // How many requests to keep in flight: as few as give the rate that the link has. Starts small,
-// doubles while that pays, then tries a step up or down now and then and keeps what was no worse;
-// halves when the store pushes back. Pure: fed once per measuring window. Not thread-safe.
+// doubles while that pays, then tries a step up or down now and then and keeps what was no worse.
+// A store that pushes back is RequestWindow's concern. Pure: fed once per measuring window. Not
+// thread-safe.
 #pragma once
 
 #include <cstddef>
@@ -19,8 +20,6 @@ class ConcurrencyController {
   [[nodiscard]] std::size_t target() const { return target_; }
   // The rate seen since the last call, in bytes per second, while `target()` was in force.
   void OnWindow(double bytes_per_second);
-  // The store answered 429 or 503 since the last call: takes the place of OnWindow.
-  void OnPushback();
 
  private:
   enum class Phase : std::uint8_t { kDoubling, kSteady, kTriedMore, kTriedFewer };

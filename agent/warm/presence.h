@@ -2,7 +2,6 @@
 // by looking at every block's file (from several threads, each with a part of its own), then read.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -47,24 +46,24 @@ struct PlannedWork {
 Result<PlannedWork> ScanPresence(BlockCache& cache, const juicefs::BlockPlan& plan,
                                  std::uint64_t first, std::uint64_t last, Presence& presence);
 
-// Hands the missing blocks of a plan out, in order, to any number of threads.
+// The missing blocks of a plan, in order. Both must outlive it.
 class WorkCursor {
  public:
   WorkCursor(const juicefs::BlockPlan& plan, const Presence& presence)
       : plan_(plan), presence_(presence) {}
 
   std::optional<std::uint64_t> Next() {
-    for (;;) {
-      const std::uint64_t number = next_.fetch_add(1, std::memory_order_relaxed);
-      if (number >= plan_.block_count()) return std::nullopt;
+    while (next_ < plan_.block_count()) {
+      const std::uint64_t number = next_++;
       if (!presence_.Has(number)) return number;
     }
+    return std::nullopt;
   }
 
  private:
   const juicefs::BlockPlan& plan_;
   const Presence& presence_;
-  std::atomic<std::uint64_t> next_{0};
+  std::uint64_t next_ = 0;
 };
 
 }  // namespace prewarm::agent

@@ -42,7 +42,9 @@ ARROWS = {
 # Folders and single files that decide and compute, and do no input or output.
 PURE = [
     "common/base/", "common/juicefs/", "controller/plan/",
-    "agent/warm/concurrency.", "agent/warm/retry_policy.",
+    "agent/warm/concurrency.", "agent/warm/presence.", "agent/warm/request_window.",
+    "agent/warm/retry_policy.", "agent/warm/run_queue.", "agent/warm/run_rank.",
+    "agent/warm/run_work.",
 ]
 IMPURE_HEADERS = re.compile(
     r"boost/(asio|beast)|grpcpp/|google/protobuf|openssl/ssl\.h|hiredis|yaml-cpp|spdlog|prometheus")

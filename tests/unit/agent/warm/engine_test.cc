@@ -19,6 +19,8 @@
 #include <string>
 #include <vector>
 
+#include "agent/warm/plan_scan.h"
+#include "agent/warm/warm_run.h"
 #include "common/async/deadline.h"
 #include "common/async/guarded.h"
 #include "common/async/task_group.h"
@@ -110,28 +112,34 @@ class Engine : public testing::Test {
   EngineOutcome Fetch(const juicefs::BlockPlan& plan, EngineOptions options = {},
                       Duration stop_after = Duration::zero()) {
     options.fetch_threads = 2;
-    auto engine = WarmEngine::Create(*parts_, options, kBlock, [this] {
-      return Result<std::unique_ptr<ObjectStore>>(std::make_unique<ScriptedStore>(script_));
-    });
-    if (!engine) throw std::runtime_error(engine.error().message);
+    WarmEngine engine(clock_, options);
     boost::asio::io_context loop;
     TaskGroup group(loop.get_executor());
     EngineOutcome outcome;
-    const auto run = [](WarmEngine& e, const juicefs::BlockPlan& p, EngineOutcome& out,
-                        PlannedWork& seen) -> Task<void> {
+    const auto run = [](Engine& self, WarmEngine& e, const juicefs::BlockPlan& p,
+                        EngineOutcome& out) -> Task<void> {
       Presence presence(p.block_count());
-      auto work = co_await e.Scan(p, presence);
-      if (work) seen = *work;
-      out = co_await e.Fetch(p, presence);
+      auto work = co_await ScanPlan(*self.parts_, p, presence);
+      if (work) self.work_ = *work;
+      WarmRun warm(e, {*self.parts_, p, presence, self.ScriptedStores(), e.options().fetch, {}});
+      auto result = co_await warm.Fetch();
+      EXPECT_TRUE(result) << result.error().message;
+      if (result) out = *result;
     };
     const auto stop = [](WarmEngine& e, Duration after) -> Task<void> {
       co_await SleepFor(after);
       e.Stop();
     };
-    group.Spawn("run", run(**engine, plan, outcome, work_));
-    if (stop_after > Duration::zero()) group.Spawn("stop", stop(**engine, stop_after));
+    group.Spawn("run", run(*this, engine, plan, outcome));
+    if (stop_after > Duration::zero()) group.Spawn("stop", stop(engine, stop_after));
     loop.run();
     return outcome;
+  }
+
+  MakeStore ScriptedStores() {
+    return [this] {
+      return Result<std::unique_ptr<ObjectStore>>(std::make_unique<ScriptedStore>(script_));
+    };
   }
 
   static juicefs::BlockPlan PlanOf(std::uint32_t blocks) {
@@ -285,11 +293,10 @@ TEST_F(Engine, StopsWithinASecondWhileRequestsHangAndLeavesNoOddFile) {
 TEST_F(Engine, SaysWhenTheMemoryBudgetIsTooSmall) {
   EngineOptions options;
   options.memory_bytes = kBlock;
-  const auto engine = WarmEngine::Create(*parts_, options, kBlock, [] {
-    return Result<std::unique_ptr<ObjectStore>>(Fail(ErrorCode::kInternal, "not reached"));
-  });
-  ASSERT_FALSE(engine);
-  EXPECT_THAT(engine.error().message, testing::HasSubstr("--buffer-size"));
+  const WarmEngine engine(clock_, options);
+  const auto fits = engine.CheckFits(*codec_, kBlock);
+  ASSERT_FALSE(fits);
+  EXPECT_THAT(fits.error().message, testing::HasSubstr("--buffer-size"));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <random>
 
 #include "agent/warm/concurrency.h"
+#include "agent/warm/request_window.h"
 #include "agent/warm/retry_policy.h"
 #include "common/base/result.h"
 #include "common/base/token_bucket.h"
@@ -36,20 +37,32 @@ TEST(Concurrency, StaysSmallOnALinkThatFewRequestsFill) {
   EXPECT_LE(controller.target(), 5U);
 }
 
-TEST(Concurrency, HalvesAtEachPushbackAndNeverReachesZero) {
-  ConcurrencyController controller({.initial = 8, .maximum = 64});
-  controller.OnPushback();
-  EXPECT_EQ(controller.target(), 4U);
-  for (int i = 0; i < 10; ++i) controller.OnPushback();
-  EXPECT_EQ(controller.target(), 1U);
-}
-
 TEST(Concurrency, NeverExceedsItsMaximum) {
   ConcurrencyController controller({.initial = 8, .maximum = 5});
   for (int window = 0; window < 50; ++window) {
     ASSERT_LE(controller.target(), 5U);
     controller.OnWindow(1e6 * (window + 1));
   }
+}
+
+TEST(RequestWindow, OpensWithEachSuccessUntilTheStorePushesBack) {
+  SteadyTime now{};
+  RequestWindow window;
+  for (int i = 0; i < 92; ++i) window.OnSuccess();
+  EXPECT_EQ(window.size(), 100U);
+  for (int i = 0; i < 100; ++i) window.OnPushback(now);  // all that were in flight, at once
+  EXPECT_EQ(window.size(), 50U);
+  for (int i = 0; i < 51; ++i) window.OnSuccess();  // one round trip of all
+  EXPECT_EQ(window.size(), 51U);
+}
+
+TEST(RequestWindow, HalvesAtEachPushbackAndNeverReachesZero) {
+  SteadyTime now{};
+  RequestWindow window;
+  window.OnPushback(now);
+  EXPECT_EQ(window.size(), 4U);
+  for (int i = 0; i < 10; ++i) window.OnPushback(now += 1s);
+  EXPECT_EQ(window.size(), 1U);
 }
 
 TEST(RetryBudget, KeepsRetriesToATenthWhileSomeRequestsFail) {

@@ -9,67 +9,10 @@
 
 #include "agent/warm/committer.h"
 #include "agent/warm/presence.h"
-#include "agent/warm/request_gate.h"
-#include "common/async/deadline.h"
 #include "common/async/task_group.h"
 
 namespace prewarm::agent {
 namespace {
-
-using std::chrono_literals::operator""ms;
-
-TEST(RequestGate, LetsInAsManyAsTheTargetInOrderOfArrival) {
-  boost::asio::io_context loop;
-  RequestGate gate(loop.get_executor(), 2);
-  TaskGroup group(loop.get_executor());
-  std::vector<int> entered;
-  std::size_t most = 0;
-  const auto visitor = [](RequestGate& the_gate, int id, std::vector<int>& order,
-                          std::size_t& peak) -> Task<void> {
-    const auto permit = co_await the_gate.Enter();
-    order.push_back(id);
-    peak = std::max(peak, the_gate.in_flight());
-    co_await SleepFor(1ms);
-  };
-  for (int id = 0; id < 6; ++id) group.Spawn("visitor", visitor(gate, id, entered, most));
-  loop.run();
-  EXPECT_EQ(entered, (std::vector<int>{0, 1, 2, 3, 4, 5}));
-  EXPECT_EQ(most, 2U);
-  EXPECT_EQ(gate.in_flight(), 0U);
-}
-
-TEST(RequestGate, AdmitsWaitersWhenTheTargetGrows) {
-  boost::asio::io_context loop;
-  RequestGate gate(loop.get_executor(), 0);
-  TaskGroup group(loop.get_executor());
-  int inside = 0;
-  const auto visitor = [](RequestGate& the_gate, int& count) -> Task<void> {
-    const auto permit = co_await the_gate.Enter();
-    if (permit) ++count;
-  };
-  group.Spawn("visitor", visitor(gate, inside));
-  group.Spawn("visitor", visitor(gate, inside));
-  loop.poll();
-  EXPECT_EQ(inside, 0);
-  gate.SetTarget(1);
-  loop.run();
-  EXPECT_EQ(inside, 2);
-}
-
-TEST(RequestGate, AStopEmptiesTheQueueWithoutPermits) {
-  boost::asio::io_context loop;
-  RequestGate gate(loop.get_executor(), 0);
-  TaskGroup group(loop.get_executor());
-  int refused = 0;
-  const auto visitor = [](RequestGate& the_gate, int& count) -> Task<void> {
-    if (!co_await the_gate.Enter()) ++count;
-  };
-  group.Spawn("visitor", visitor(gate, refused));
-  loop.poll();
-  group.Stop();
-  loop.run();
-  EXPECT_EQ(refused, 1);
-}
 
 // A cache that only keeps names, and how they arrived.
 class NamesOnlyCache final : public BlockCache {
