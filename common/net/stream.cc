@@ -172,4 +172,9 @@ Task<Result<std::unique_ptr<Stream>>> ConnectUnix(std::string path, Duration lim
   co_return std::make_unique<BasicStream<UnixTransport>>(std::move(transport), std::move(path));
 }
 
+std::unique_ptr<Stream> AcceptPlain(asio::ip::tcp::socket socket, std::string peer) {
+  return std::make_unique<BasicStream<beast::tcp_stream>>(beast::tcp_stream(std::move(socket)),
+                                                          std::move(peer));
+}
+
 }  // namespace prewarm::net

@@ -3,6 +3,7 @@
 // the stream is of no more use: drop it.
 #pragma once
 
+#include <boost/asio/ip/tcp.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -54,5 +55,8 @@ struct Endpoint {
 // kTimeout, kPermission (certificate not accepted; the message says why), kCancelled.
 Task<Result<std::unique_ptr<Stream>>> Connect(Endpoint endpoint, Duration limit);
 Task<Result<std::unique_ptr<Stream>>> ConnectUnix(std::string path, Duration limit);
+
+// A plain stream over a connection that a server accepted; `peer` is for messages.
+std::unique_ptr<Stream> AcceptPlain(boost::asio::ip::tcp::socket socket, std::string peer);
 
 }  // namespace prewarm::net

@@ -100,7 +100,8 @@ class TlsStream final : public Stream {
   }
   ~TlsStream() override { Close(); }
 
-  Task<Status> ShakeHands(Duration limit);
+  // `step` is SSL_connect or SSL_accept.
+  Task<Status> ShakeHands(int (*step)(SSL*), Duration limit);
   SSL* ssl() { return ssl_.get(); }
 
   Task<Result<std::size_t>> ReadSome(std::span<std::byte> into, Duration limit) override;
@@ -194,14 +195,14 @@ Task<Status> TlsStream::Continue(int result, const char* what, Limit& limit, Dur
   co_return SslError(kind, what);
 }
 
-Task<Status> TlsStream::ShakeHands(Duration limit) {
+Task<Status> TlsStream::ShakeHands(int (*step)(SSL*), Duration limit) {
   constexpr auto kWhat = "TLS with";
   const SystemClock clock;
   const auto end = clock.Now() + limit;  // for all round trips together
   for (;;) {
     ERR_clear_error();
     errno = 0;
-    const int result = SSL_connect(ssl_.get());
+    const int result = step(ssl_.get());
     if (result == 1) co_return Status();
     if (SSL_get_error(ssl_.get(), result) == SSL_ERROR_SSL && !IsEndOfStream(ERR_peek_error())) {
       Error error = SslError(SSL_ERROR_SSL, kWhat);
@@ -281,7 +282,15 @@ Task<Result<std::unique_ptr<Stream>>> StartTls(tcp::socket socket, Endpoint endp
   if (!ExpectPeer(stream->ssl(), name)) {
     co_return Fail(ErrorCode::kInternal, "\"" + name + "\" cannot be the name of a TLS server");
   }
-  CO_TRY_STATUS(co_await stream->ShakeHands(limit));
+  CO_TRY_STATUS(co_await stream->ShakeHands(SSL_connect, limit));
+  co_return stream;
+}
+
+Task<Result<std::unique_ptr<Stream>>> AcceptTls(tcp::socket socket,
+                                                std::shared_ptr<asio::ssl::context> context,
+                                                std::string peer, Duration limit) {
+  auto stream = std::make_unique<TlsStream>(std::move(socket), std::move(context), std::move(peer));
+  CO_TRY_STATUS(co_await stream->ShakeHands(SSL_accept, limit));
   co_return stream;
 }
 

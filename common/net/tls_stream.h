@@ -17,4 +17,10 @@ namespace prewarm::net {
 Task<Result<std::unique_ptr<Stream>>> StartTls(boost::asio::ip::tcp::socket socket,
                                                Endpoint endpoint, std::string peer, Duration limit);
 
+// Shakes hands as a server. Errors as above: kPermission where the client's certificate is not
+// accepted or the client does not accept ours.
+Task<Result<std::unique_ptr<Stream>>> AcceptTls(boost::asio::ip::tcp::socket socket,
+                                                std::shared_ptr<boost::asio::ssl::context> context,
+                                                std::string peer, Duration limit);
+
 }  // namespace prewarm::net
