@@ -1,12 +1,13 @@
 #include "common/net/server_tls.h"
 
 #include <openssl/ssl.h>
-#include <sys/stat.h>
 
+#include <array>
 #include <boost/asio/ssl/context.hpp>
 #include <utility>
 
 #include "common/async/deadline.h"
+#include "common/async/file_identity.h"
 #include "common/async/offload.h"
 
 namespace prewarm::net {
@@ -20,23 +21,8 @@ const std::string& KeyFile(const ServerTlsFiles& files) {
   return files.key_file.empty() ? files.certificate_file : files.key_file;
 }
 
-// Files are replaced by renaming or by turning a link, as Kubernetes does: both change the inode.
-void AppendIdentity(const std::string& file, std::string& seen) {
-  struct stat about{};
-  if (file.empty() || ::stat(file.c_str(), &about) != 0) {
-    seen += "-;";
-    return;
-  }
-  seen += std::to_string(about.st_ino) + ',' + std::to_string(about.st_size) + ',' +
-          std::to_string(about.st_mtim.tv_sec) + '.' + std::to_string(about.st_mtim.tv_nsec) + ';';
-}
-
 std::string IdentityOf(const ServerTlsFiles& files) {
-  std::string seen;
-  AppendIdentity(files.certificate_file, seen);
-  AppendIdentity(KeyFile(files), seen);
-  AppendIdentity(files.client_ca_file, seen);
-  return seen;
+  return FileIdentity(std::array{files.certificate_file, KeyFile(files), files.client_ca_file});
 }
 
 Status Checked(const std::string& file, const error_code& error) {
