@@ -1,0 +1,3 @@
+#include "controller/cli/prewarmctl.h"
+
+int main(int argc, char** argv) { return prewarm::ctl::RunPrewarmctl(argc, argv); }
