@@ -56,9 +56,16 @@ SteadyTime RunQueue::TokensAt(SteadyTime now) {
   return now + std::max(bandwidth_.Take(0, now), disk_writes_.Take(0, now));
 }
 
+std::size_t RunQueue::RequestsThatCount(SteadyTime now) const {
+  std::size_t hanging = 0;
+  for (const Entry& entry : entries_) hanging += entry.work->HangingRequests(now);
+  return requests_ - hanging;
+}
+
 std::optional<RunQueue::Grant> RunQueue::Next(SteadyTime now) {
   wake_at_ = SteadyTime::max();
-  if (requests_ >= budgets_.requests || blocks_ >= budgets_.blocks) return std::nullopt;
+  if (blocks_ >= budgets_.blocks || RequestsThatCount(now) >= budgets_.requests)
+    return std::nullopt;
   const auto tokens_at = TokensAt(now);
   for (const Entry& entry : entries_) {
     const auto ready_at = entry.work->ReadyAt(now);

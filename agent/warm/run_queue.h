@@ -1,6 +1,7 @@
 // Which block starts next when several runs share one link, one memory and one disk: the next of
 // the highest-ranking run that can start one, as soon as the budgets allow it. A run that can start
-// nothing (it waits to retry, its store pushes back, its own rate is used up) holds nobody up.
+// nothing (it waits to retry, its store pushes back or hangs, its own rate is used up) holds nobody
+// up.
 // Budgets are taken block by block and never promised ahead, so that a run that arrives or rises
 // gets everything that comes free from that moment on. Pure: time is handed in. Not thread-safe.
 #pragma once
@@ -21,7 +22,7 @@ class RunQueue {
   struct Budgets {
     std::uint64_t memory_bytes = 0;  // of the buffers of all blocks under way
     std::size_t blocks = 0;          // under way, from request to name
-    std::size_t requests = 0;        // in flight to the stores
+    std::size_t requests = 0;        // in flight to the stores, but for those that hang
   };
   // A block to start now, for which room in every budget was taken.
   struct Grant {
@@ -45,8 +46,8 @@ class RunQueue {
   void SetBandwidth(std::uint64_t bytes_per_second, SteadyTime now);
   void SetDiskWrites(std::uint64_t bytes_per_second, SteadyTime now);
 
-  // Nothing: ask again when a request or block has ended, a run or budget has changed, or at
-  // wake_at().
+  // Nothing: ask again when a request or block has ended, a run or budget has changed, at
+  // wake_at(), and now and then while requests are in flight, because they may hang.
   std::optional<Grant> Next(SteadyTime now);
   // As of the last answer of Next.
   [[nodiscard]] SteadyTime wake_at() const { return wake_at_; }
@@ -70,6 +71,7 @@ class RunQueue {
   };
   void Sort();
   SteadyTime TokensAt(SteadyTime now);
+  [[nodiscard]] std::size_t RequestsThatCount(SteadyTime now) const;
   Grant Give(const Entry& entry, const BlockStart& start, SteadyTime now);
 
   Budgets budgets_;

@@ -18,7 +18,7 @@ RunWork::RunWork(const juicefs::BlockPlan& plan, const Presence& presence, Fetch
       random_(seed) {}
 
 SteadyTime RunWork::ReadyAt(SteadyTime now) {
-  if (closed_ || requests_ >= window_.size()) return SteadyTime::max();
+  if (closed_ || requests_ >= window_.size() || HangingRequests(now) > 0) return SteadyTime::max();
   SteadyTime at = SteadyTime::max();
   if (fresh_ && waiting_.size() < kMaxWaiting) at = now;
   if (!waiting_.empty()) at = std::min(at, std::max(now, waiting_.begin()->first));
@@ -52,7 +52,7 @@ std::optional<BlockStart> RunWork::TakeWaiting(SteadyTime now) {
 }
 
 BlockStart RunWork::Begin(BlockStart start, SteadyTime now) {
-  ++requests_;
+  if (requests_++ == 0) request_ended_ = now;
   ++blocks_;
   bandwidth_.Take(start.block.size, now);
   return start;
@@ -60,6 +60,7 @@ BlockStart RunWork::Begin(BlockStart start, SteadyTime now) {
 
 void RunWork::OnRequestEnded(const BlockStart& start, std::uint64_t received, SteadyTime now) {
   --requests_;
+  request_ended_ = now;
   bandwidth_.Take(static_cast<double>(received) - start.block.size, now);
 }
 
@@ -108,6 +109,10 @@ void RunWork::GiveUp(const Error& error, bool concerns_all) {
   if (!concerns_all && !tripped) return;
   if (!abort_reason_) abort_reason_ = error;
   Close();
+}
+
+std::size_t RunWork::HangingRequests(SteadyTime now) const {
+  return now - request_ended_ >= kHanging ? requests_ : 0;
 }
 
 void RunWork::Close() {

@@ -3,6 +3,7 @@
 // RunQueue's. Pure: time is handed in. Not thread-safe.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -44,6 +45,9 @@ class RunWork {
   // otherwise be asked for the whole plan.
   static constexpr std::size_t kMaxWaiting = 64;
 
+  // Long enough for a full set of requests on a slow link, shorter than a store's patience.
+  static constexpr auto kHanging = std::chrono::seconds(10);
+
   // What is handed in must outlive the run; `tally` learns what happened.
   RunWork(const juicefs::BlockPlan& plan, const Presence& presence, FetchLimits limits,
           Tally& tally, SteadyTime now, std::uint64_t seed);
@@ -60,6 +64,10 @@ class RunWork {
   void OnRequestEnded(const BlockStart& start, std::uint64_t received, SteadyTime now);
   void OnBlockEnded(const BlockStart& start, const std::optional<BlockFailure>& failure,
                     SteadyTime now);
+
+  // Requests that hang: none has ended for kHanging, and until one does the run begins no others.
+  // They are not to take the place of other runs' requests.
+  [[nodiscard]] std::size_t HangingRequests(SteadyTime now) const;
 
   // Begins nothing more; what waits is dropped.
   void Close();
@@ -88,6 +96,7 @@ class RunWork {
   std::optional<std::uint64_t> fresh_;          // the next block never tried
   std::multimap<SteadyTime, Waiting> waiting_;  // by when they are due
   std::size_t requests_ = 0;                    // taken, their request not ended
+  SteadyTime request_ended_;                    // the last one; or when the first of some began
   std::size_t blocks_ = 0;                      // taken, not ended
   RequestWindow window_;
   TokenBucket bandwidth_;

@@ -212,6 +212,22 @@ TEST_F(Queue, PushbackOfOneStoreNarrowsOnlyItsOwnRun) {
   EXPECT_GT(other.work.window(), 16U);
 }
 
+TEST_F(Queue, RequestsThatHangTakeNobodysPlace) {
+  TestRun hanging(100, now_);
+  TestRun low(100, now_);
+  queue_.Add(hanging.work, Priority(1), kBlock);
+  queue_.Add(low.work, Priority(0), kBlock);
+  ASSERT_EQ(StartAll()[&hanging.work], 4);
+  now_ += RunWork::kHanging - 1ms;
+  EXPECT_EQ(Next(), nullptr);
+  now_ += 1ms;
+  EXPECT_EQ(StartAll()[&low.work], 4);
+  End(under_way_.front());  // it was only slow: from now on it counts, and comes first again
+  EXPECT_EQ(Next(), nullptr);
+  for (std::size_t i = 4; i < 8; ++i) End(under_way_[i]);
+  EXPECT_EQ(Next(), &hanging.work);
+}
+
 TEST_F(Queue, ABigBlockThatWaitsForMemoryIsNotOvertakenBySmallOnes) {
   queue_.SetRequests(64);
   TestRun small(100, now_);
