@@ -20,15 +20,23 @@ std::string Quoted(std::string_view text) {
   return quoted + '"';
 }
 
+auto IsNamed(std::string_view name) {
+  return [name](const std::pair<std::string, std::string>& header) {
+    return boost::beast::iequals({header.first.data(), header.first.size()},
+                                 {name.data(), name.size()});
+  };
+}
+
 }  // namespace
 
 std::optional<std::string_view> HttpServerRequest::Header(std::string_view name) const {
-  const auto found = std::ranges::find_if(headers, [name](const auto& header) {
-    return boost::beast::iequals({header.first.data(), header.first.size()},
-                                 {name.data(), name.size()});
-  });
+  const auto found = std::ranges::find_if(headers, IsNamed(name));
   if (found == headers.end()) return std::nullopt;
   return found->second;
+}
+
+std::size_t HttpServerRequest::Count(std::string_view name) const {
+  return static_cast<std::size_t>(std::ranges::count_if(headers, IsNamed(name)));
 }
 
 HttpResponse PlainProblem(unsigned status, std::string_view detail) {

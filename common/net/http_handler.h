@@ -2,6 +2,7 @@
 // to reply. Handlers are tested without sockets by a reply of the test's own.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <optional>
 #include <string>
@@ -26,6 +27,8 @@ struct HttpServerRequest {
 
   // The value of the first header of that name, whatever its case.
   [[nodiscard]] std::optional<std::string_view> Header(std::string_view name) const;
+  // How often it stands there.
+  [[nodiscard]] std::size_t Count(std::string_view name) const;
 };
 
 struct HttpResponse {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/asio/post.hpp>
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/error.hpp>
 #include <charconv>
@@ -212,6 +213,9 @@ Task<std::optional<HttpSession::Refusal>> HttpSession::Handle() {
   const auto request = TakeRequest(*std::move(target));
   {
     const Held held(service_.counts.requests);
+    // Behind what is ready already: so a flood of requests that are answered at once is seen as
+    // what it is, a queue, and is bounded by the limit like any other.
+    co_await asio::post(kAsTuple);
     co_await service_.handler(request, *this);
   }
   ++service_.counts.requests_handled;

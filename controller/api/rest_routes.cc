@@ -1,0 +1,77 @@
+#include "controller/api/rest_routes.h"
+
+#include <algorithm>
+#include <array>
+
+#include "controller/api/rest_handlers.h"
+
+namespace prewarm::controller {
+namespace {
+
+constexpr auto kAnybody = RoutePolicy::Anybody();
+constexpr auto kGet = RoutePolicy::Needs(Verb::kGet);
+constexpr auto kCreate = RoutePolicy::Needs(Verb::kCreate);
+constexpr auto kCancel = RoutePolicy::Needs(Verb::kCancel);
+constexpr auto kMetrics = RoutePolicy::Needs(Verb::kMetrics);
+
+constexpr auto kRoutes = std::to_array<Route>({
+    {"GET", "/api/v1/prewarms", kGet, rest::ListPrewarms},
+    {"POST", "/api/v1/prewarms", kCreate, rest::CreatePrewarm},
+    {"POST", "/api/v1/prewarms:plan", kCreate, rest::PlanPrewarm},
+    {"GET", "/api/v1/prewarms/{id}", kGet, rest::GetPrewarm},
+    {"DELETE", "/api/v1/prewarms/{id}", kCancel, rest::CancelPrewarm},
+    {"GET", "/api/v1/prewarms/{id}/events", kGet, rest::FollowPrewarm},
+    {"GET", "/api/v1/nodes", kGet, rest::ListNodes},
+    {"GET", "/api/v1/nodes/{name}", kGet, rest::GetNode},
+    {"GET", "/api/v1/volumes", kGet, rest::ListVolumes},
+    {"GET", "/api/v1/volumes/{name}", kGet, rest::GetVolume},
+    {"GET", "/api/v1/volumes/{name}/files", kGet, rest::ListFiles},
+    {"GET", "/openapi.yaml", kAnybody, rest::OpenApi},
+    {"GET", "/healthz", kAnybody, rest::Health},
+    {"GET", "/readyz", kAnybody, rest::Ready},
+    {"GET", "/metrics", kMetrics, rest::MetricsPage},
+    {"GET", "/config", kMetrics, rest::Config},
+});
+
+// The arguments, if the path fits. An empty segment is no argument.
+std::optional<std::vector<std::string>> Fit(std::string_view pattern,
+                                            const std::vector<std::string>& segments) {
+  std::vector<std::string> arguments;
+  for (const std::string& segment : segments) {
+    if (pattern.empty()) return std::nullopt;
+    pattern.remove_prefix(1);
+    const auto piece = pattern.substr(0, pattern.find('/'));
+    pattern.remove_prefix(piece.size());
+    if (piece.starts_with('{')) {
+      if (segment.empty()) return std::nullopt;
+      arguments.push_back(segment);
+    } else if (piece != segment) {
+      return std::nullopt;
+    }
+  }
+  if (!pattern.empty()) return std::nullopt;
+  return arguments;
+}
+
+void AddMethod(std::string_view method, std::string& allow) {
+  allow += (allow.empty() ? "" : ", ") + std::string(method == "GET" ? "GET, HEAD" : method);
+}
+
+}  // namespace
+
+std::span<const Route> RestRoutes() { return kRoutes; }
+
+RouteMatch MatchRoute(std::string_view method, const std::vector<std::string>& segments) {
+  RouteMatch match;
+  for (const Route& route : kRoutes) {
+    auto arguments = Fit(route.pattern, segments);
+    if (!arguments) continue;
+    AddMethod(route.method, match.allow);
+    if (method != route.method && (method != "HEAD" || route.method != "GET")) continue;
+    match.route = &route;
+    match.arguments = *std::move(arguments);
+  }
+  return match;
+}
+
+}  // namespace prewarm::controller
