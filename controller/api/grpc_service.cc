@@ -99,10 +99,13 @@ struct Reply {
   Out* response;
 };
 
-grpc::Status NobodyWaits(bool gone, bool stopping) {
-  if (gone) return {grpc::StatusCode::CANCELLED, "the caller is gone"};
-  if (stopping) return ToStatus(ServiceStops());
-  return {grpc::StatusCode::DEADLINE_EXCEEDED, "the call took too long"};
+// Of a call whose work was given up.
+template <class Reactor>
+void FinishUnanswered(grpc::CallbackServerContext& context, Reactor& reactor, bool gone,
+                      bool stopping) {
+  if (gone) return reactor.Finish({grpc::StatusCode::CANCELLED, "the caller is gone"});
+  if (stopping) return FinishWith(context, reactor, ServiceStops());
+  reactor.Finish({grpc::StatusCode::DEADLINE_EXCEEDED, "the call took too long"});
 }
 
 template <class View, class Out>
@@ -115,7 +118,7 @@ Task<void> Answer(Task<ApiResult<View>> work, std::shared_ptr<CallEnd> end, bool
     result = co_await end->Before(std::move(work));
   }
   if (!result) {
-    reply.reactor->Finish(NobodyWaits(end->gone(), co_await Stopping()));
+    FinishUnanswered(*reply.context, *reply.reactor, end->gone(), co_await Stopping());
   } else if (!*result) {
     FinishWith(*reply.context, *reply.reactor, result->error());
   } else {
@@ -133,8 +136,9 @@ Task<void> Watch(PrewarmService& service, Caller caller, std::string id, GrpcLim
   bool first = true;
   while (true) {
     auto change = co_await end->Before(service.Watch(caller, id, seen, kLookAgain));
+    const bool stopping = co_await Stopping();
     if (!change) {
-      co_return reactor->Finish(NobodyWaits(end->gone(), co_await Stopping()));
+      co_return FinishUnanswered(*reactor->context(), *reactor, end->gone(), stopping);
     }
     if (!*change) co_return FinishWith(*reactor->context(), *reactor, change->error());
     const auto& [view, version] = **change;
@@ -144,7 +148,7 @@ Task<void> Watch(PrewarmService& service, Caller caller, std::string id, GrpcLim
     v1::Prewarm message;
     ToWire(view, message);
     if (!co_await reactor->Write(std::move(message), limits.write)) {
-      co_return reactor->Finish(NobodyWaits(true, false));
+      co_return FinishUnanswered(*reactor->context(), *reactor, true, false);
     }
     if (IsFinal(view.prewarm.state)) co_return reactor->Finish(grpc::Status::OK);
     co_await end->Pause(limits.between_updates);

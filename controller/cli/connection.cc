@@ -43,10 +43,11 @@ ErrorCode CodeOf(grpc::StatusCode code) {
     case grpc::StatusCode::FAILED_PRECONDITION: return ErrorCode::kConflict;
     case grpc::StatusCode::UNAUTHENTICATED:
     case grpc::StatusCode::PERMISSION_DENIED: return ErrorCode::kPermission;
+    // We cancel no call whose end we look at: a server that shuts down did.
+    case grpc::StatusCode::CANCELLED:
     case grpc::StatusCode::RESOURCE_EXHAUSTED:
     case grpc::StatusCode::UNAVAILABLE: return ErrorCode::kUnavailable;
     case grpc::StatusCode::DEADLINE_EXCEEDED: return ErrorCode::kTimeout;
-    case grpc::StatusCode::CANCELLED: return ErrorCode::kCancelled;
     default: return ErrorCode::kInternal;
   }
 }

@@ -296,6 +296,11 @@ class HangingWatch {
     return stream_->Finish();
   }
   void Cancel() { context_.TryCancel(); }
+  std::string Trailer(const char* key) {
+    const auto at = context_.GetServerTrailingMetadata().find(key);
+    if (at == context_.GetServerTrailingMetadata().end()) return "";
+    return {at->second.data(), at->second.size()};
+  }
 
  private:
   Client client_;
@@ -310,6 +315,7 @@ TEST(GrpcService, StopEndsAHangingWatchAndTellsToComeBack) {
   const auto status = watch.Finish();
   EXPECT_EQ(status.error_code(), StatusCode::UNAVAILABLE);
   EXPECT_THAT(status.error_message(), HasSubstr("stopping"));
+  EXPECT_EQ(watch.Trailer(kProblemTypeKey), "stopping");
 }
 
 TEST(GrpcService, RefusesCallsAfterStop) {
