@@ -96,8 +96,12 @@ Round Sort(std::vector<RedisReply> replies, const HostPort& asked, Call& call) {
 
 class RoutedRedisClient final : public RedisClient {
  public:
-  RoutedRedisClient(RedisUrl url, const Clock& clock)
-      : url_(std::move(url)), clock_(clock), dialer_(url_), route_(MakeRoute(url_, dialer_)) {}
+  RoutedRedisClient(RedisUrl url, const Clock& clock, LinkObserver* observer)
+      : url_(std::move(url)),
+        clock_(clock),
+        observer_(observer),
+        dialer_(url_),
+        route_(MakeRoute(url_, dialer_)) {}
 
   Task<Result<std::vector<RedisReply>>> Execute(std::vector<RedisCommand> commands,
                                                 Duration limit) override {
@@ -105,7 +109,7 @@ class RoutedRedisClient final : public RedisClient {
     const SteadyTime start = clock_.Now();
     auto done = co_await WithDeadline(limit, "Redis at " + url_.Display(), Run(call));
     if (done) co_return call.TakeReplies();
-    link_.reset();  // replies may still be under way on it
+    DropLink();  // replies may still be under way on it
     Error error = std::move(done).error();
     if (error.code == ErrorCode::kTimeout && call.last_failure) {
       error = *std::move(call.last_failure);
@@ -148,10 +152,16 @@ class RoutedRedisClient final : public RedisClient {
 
   Task<Status> EnsureLink() {
     if (link_ && link_->connection->IdleAndOpen()) co_return Status();
-    link_.reset();
+    DropLink();
     CO_TRY(link_, co_await route_->Find());
     key_prefix_ = route_->key_prefix();
+    if (observer_ != nullptr) co_await observer_->Opened(dialer_, *link_);
     co_return Status();
+  }
+
+  void DropLink() {
+    if (link_ && observer_ != nullptr) observer_->Dropped();
+    link_.reset();
   }
 
   // Sends what is open, once. Success means progress, or that it is worth going on.
@@ -162,7 +172,7 @@ class RoutedRedisClient final : public RedisClient {
     auto replies = co_await link_->connection->Pipeline(call.ToSend(storage));
     const std::string name = "Redis at " + dialer_.NameOf(link_->address);
     if (!replies) {
-      link_.reset();
+      DropLink();
       co_return std::move(replies).error().Within(name);
     }
     Round round = Sort(*std::move(replies), link_->address, call);
@@ -177,7 +187,7 @@ class RoutedRedisClient final : public RedisClient {
 
   Status Conclude(Round& round, const std::string& name, Call& call) {
     if (round.refused) return ErrorOf(*round.refused, name + " no longer accepts us");
-    if (round.elsewhere || round.moved) link_.reset();
+    if (round.elsewhere || round.moved) DropLink();
     if (round.moved) {
       ++call.redirects;
       // Where redirects go round in circles, the slot map has to tell.
@@ -196,6 +206,7 @@ class RoutedRedisClient final : public RedisClient {
   // which of the commands it answered.
   Task<Result<std::vector<std::size_t>>> Ask(HostPort server, std::vector<std::size_t> indexes,
                                              Call& call) {
+    if (observer_ != nullptr) observer_->ReadElsewhere();
     CO_TRY(auto target, co_await dialer_.Dial(server, RedisDialer::Server::kRedis, {}));
     std::vector<RedisCommand> commands;
     for (const std::size_t index : indexes) {
@@ -218,6 +229,7 @@ class RoutedRedisClient final : public RedisClient {
 
   const RedisUrl url_;
   const Clock& clock_;
+  LinkObserver* const observer_;
   RedisDialer dialer_;
   std::unique_ptr<RedisRoute> route_;
   std::optional<DialledRedis> link_;
@@ -227,8 +239,9 @@ class RoutedRedisClient final : public RedisClient {
 
 }  // namespace
 
-std::unique_ptr<RedisClient> MakeRedisClient(RedisUrl url, const Clock& clock) {
-  return std::make_unique<RoutedRedisClient>(std::move(url), clock);
+std::unique_ptr<RedisClient> MakeRedisClient(RedisUrl url, const Clock& clock,
+                                             LinkObserver* observer) {
+  return std::make_unique<RoutedRedisClient>(std::move(url), clock, observer);
 }
 
 }  // namespace prewarm::metadata

@@ -19,6 +19,8 @@
 namespace prewarm::metadata {
 
 using net::RedisCommand;
+class RedisDialer;
+struct DialledRedis;
 
 class RedisClient {
  public:
@@ -38,7 +40,21 @@ class RedisClient {
   virtual Task<Status> Connect(Duration limit) = 0;
 };
 
-// Does not connect yet.
-std::unique_ptr<RedisClient> MakeRedisClient(RedisUrl url, const Clock& clock);
+// Told about the connection that a client reads over. Reads over one connection come after Opened
+// and before Dropped of it.
+class LinkObserver {
+ public:
+  virtual ~LinkObserver() = default;
+  // A new connection, before anything is read over it; may use it. It cannot fail: what goes wrong
+  // on the connection shows at the first read.
+  virtual Task<void> Opened(RedisDialer& dialer, DialledRedis& link) = 0;
+  virtual void Dropped() = 0;
+  // A key on its way from one server to another was read over a connection of its own.
+  virtual void ReadElsewhere() = 0;
+};
+
+// Does not connect yet. The observer, if any, outlives the client.
+std::unique_ptr<RedisClient> MakeRedisClient(RedisUrl url, const Clock& clock,
+                                             LinkObserver* observer = nullptr);
 
 }  // namespace prewarm::metadata

@@ -118,4 +118,31 @@ Task<Result<std::vector<RedisReply>>> RedisConnection::Pipeline(
   co_return std::move(exchange.replies);
 }
 
+Task<Result<std::vector<RedisReply>>> RedisConnection::Listen(Duration patience) {
+  std::vector<RedisReply> heard;
+  while (heard.empty()) {
+    const auto size = co_await stream_->ReadSome(buffer_, patience);
+    const auto fed =
+        size ? reader_.Feed(std::span(buffer_).first(*size), heard) : Status(size.error());
+    if (!fed) {
+      Close();
+      co_return fed.error();
+    }
+  }
+  co_return heard;
+}
+
+Task<Status> RedisConnection::Say(RedisCommand command) {
+  std::string wire;
+  AppendRedisCommand(command, wire);
+  auto written = co_await stream_->Write(std::as_bytes(std::span(wire)), timeouts_.write);
+  if (!written) Close();
+  co_return written;
+}
+
+void RedisConnection::Close() {
+  broken_ = true;
+  stream_->Close();
+}
+
 }  // namespace prewarm::net

@@ -28,6 +28,14 @@ class RedisConnection {
   // failure, and after a stop, the connection is closed: drop it. One call at a time.
   Task<Result<std::vector<RedisReply>>> Pipeline(std::span<const RedisCommand> commands);
 
+  // For a connection that has subscribed: what the server says by itself. Waits at most `patience`
+  // for the first of it. Errors as of Pipeline, and as final. One at a time, and no Pipeline.
+  Task<Result<std::vector<RedisReply>>> Listen(Duration patience);
+  // Also while somebody listens, who then gets the reply.
+  Task<Status> Say(RedisCommand command);
+  // Whatever is under way ends with an error.
+  void Close();
+
   // Fit for another Pipeline, as far as one can see.
   [[nodiscard]] bool IdleAndOpen() { return !broken_ && stream_->IdleAndOpen(); }
 

@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "common/metadata/redis_slots.h"
+#include "tests/integration/metadata/followed_volume.h"
 #include "tests/integration/metadata/redis_rig.h"
 
 namespace prewarm::metadata {
@@ -145,6 +146,29 @@ TEST_F(Cluster, WaitsOutKeysThatAreSplitBetweenServers) {
   ASSERT_TRUE(moved) << moved.error().message;
   ASSERT_EQ(moved->front().elements.size(), 2U);
   EXPECT_EQ(moved->front().elements[1].text, "2");
+}
+
+TEST_F(Cluster, TellsOfChangesAlsoWhileASlotMoves) {
+  RedisServer& from = Owner();
+  RedisServer& to = nodes[0].get() == &from ? *nodes[1] : *nodes[0];
+  auto volume = Volume(from);
+  const auto inode = std::to_string(volume.Written(VolumeBuilder::kRoot, "file", 10));
+  FollowedVolume followed("redis://" + to.address() + "/1");
+  ASSERT_TRUE(followed.Read());
+  ASSERT_TRUE(followed.redis().tracking()) << followed.redis().refusal();
+  volume.Written(VolumeBuilder::kRoot, "another", 10);
+  EXPECT_TRUE(followed.Within(1s, [&] { return followed.Heard("{1}d1"); }));
+  ASSERT_TRUE(followed.Read());
+
+  const std::string slot = std::to_string(SlotOf(kPrefix));
+  to.Do({"CLUSTER", "SETSLOT", slot, "IMPORTING", Id(from)});
+  from.Do({"CLUSTER", "SETSLOT", slot, "MIGRATING", Id(to)});
+  const std::string chunk = "{1}c" + inode + "_0";
+  ASSERT_EQ(from.Do({"MIGRATE", "127.0.0.1", std::to_string(to.port()), chunk, "0", "10000"}),
+            "OK");
+  EXPECT_TRUE(followed.Within(1s, [&] { return followed.Heard(chunk); })) << "it left the server";
+  ASSERT_TRUE(followed.Read());
+  EXPECT_TRUE(followed.anything()) << "the new server does not watch the key that it was asked for";
 }
 
 class ReplicatedCluster : public Cluster {

@@ -4,6 +4,7 @@
 
 #include <fstream>
 
+#include "tests/integration/metadata/followed_volume.h"
 #include "tests/integration/metadata/redis_rig.h"
 
 namespace prewarm::metadata {
@@ -84,6 +85,24 @@ TEST_F(Sentinel, FindsTheNewPrimaryAfterTheOldOneWasKilled) {
   RedisAdmin promoted(replica.socket_path());  // Sentinels hang up on clients of a new primary
   promoted.Do({"AUTH", "pw"});
   EXPECT_THAT(promoted.Do({"ROLE"}), testing::StartsWith("master"));
+}
+
+TEST_F(Sentinel, FollowsTheNewPrimaryAfterTheOldOneWasKilled) {
+  const auto inode = VolumeBuilder(primary, 1).Written(1, "file", 10);
+  primary.Flush();
+  AwaitReady();
+  FollowedVolume followed(Url());
+  ASSERT_TRUE(followed.Read());
+  ASSERT_TRUE(followed.redis().tracking()) << followed.redis().refusal();
+  primary.Kill();
+  EXPECT_TRUE(followed.Within(3s, [&] { return followed.anything(); }));
+  EXPECT_TRUE(followed.Within(30s, [&] { return followed.redis().tracking(); }));
+  ASSERT_TRUE(followed.Read());
+  RedisAdmin promoted(replica.socket_path());
+  promoted.Do({"AUTH", "pw"});
+  promoted.Do({"SELECT", "1"});
+  EXPECT_EQ(promoted.Do({"DEL", "i" + std::to_string(inode)}), "1");
+  EXPECT_TRUE(followed.Within(1s, [&] { return followed.Heard("i" + std::to_string(inode)); }));
 }
 
 TEST_F(Sentinel, IsNotDelayedByDeadSentinels) {

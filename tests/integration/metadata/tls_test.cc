@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/integration/metadata/followed_volume.h"
 #include "tests/integration/metadata/redis_rig.h"
 #include "tests/rig/certificates.h"
 
@@ -89,6 +90,21 @@ TEST_F(Tls, CarriesManyReplies) {
   const auto resolved = Engine(Trusting(server)).Resolve();
   ASSERT_TRUE(resolved) << resolved.error().message;
   EXPECT_EQ(resolved->files.size(), 12'000U);
+}
+
+TEST_F(Tls, TellsOfChanges) {
+  auto server = Start();
+  VolumeBuilder volume(server, 1);
+  volume.Written(1, "file", 10);
+  server.Flush();
+  FollowedVolume followed(Trusting(server));
+  ASSERT_TRUE(followed.Read());
+  ASSERT_TRUE(followed.redis().tracking()) << followed.redis().refusal();
+  const auto invalidations = followed.redis().invalidations();
+  volume.Written(1, "another", 10);
+  server.Flush();
+  EXPECT_TRUE(followed.Within(1s, [&] { return followed.Heard("d1"); }));
+  EXPECT_GT(followed.redis().invalidations(), invalidations);
 }
 
 }  // namespace
