@@ -157,7 +157,9 @@ void ValidateControllerConfig(const ControllerConfig& config, Problems& problems
   if (config.tokens_file.empty()) {
     problems.Add("api.tokens is missing: the file that says who may call");
   }
-  if (config.lease < std::chrono::seconds(1)) problems.Add("jobs.lease must be at least 1s");
+  if (config.lease < std::chrono::milliseconds(200)) {
+    problems.Add("jobs.lease must be at least 200ms");
+  }
   for (const auto& [name, volume] : config.volumes) ValidateVolume(name, volume, problems);
 }
 

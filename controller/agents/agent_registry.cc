@@ -130,7 +130,8 @@ Task<void> AgentRegistry::Listen(std::shared_ptr<Session> session) {
     }
     session->heard = clock_.Now();
     Take(*session, *message);
-    changed_();
+    // A status alone changes nothing that has to be done at once.
+    if (message->has_reports()) changed_();
   }
   session->stream->End({grpc::StatusCode::UNAVAILABLE, "the controller stops"});
 }

@@ -29,15 +29,20 @@ Problem NoSuch(const std::string& kind, const std::string& name) {
   return {ProblemKind::kNotFound, "no-such-" + kind, "there is no " + kind + " " + name};
 }
 
-// An error of the metadata, as the caller should see it.
-Problem OfMetadata(const Error& error) {
-  if (error.code == ErrorCode::kNotFound || error.code == ErrorCode::kInvalidArgument) {
-    return Invalid("path", "spec.paths", error.message);
-  }
+// The caller can do nothing about it, the operator can.
+Problem MetadataAway(const Error& error) {
   Problem problem{ProblemKind::kUnavailable, "metadata-away",
                   "the volume's metadata cannot be read now: " + error.message};
   problem.retry_after = kMetadataRetry;
   return problem;
+}
+
+// An error of reading paths, as the caller should see it.
+Problem OfMetadata(const Error& error) {
+  if (error.code == ErrorCode::kNotFound || error.code == ErrorCode::kInvalidArgument) {
+    return Invalid("path", "spec.paths", error.message);
+  }
+  return MetadataAway(error);
 }
 
 // Cuts a page out of what comes in an order of its own; the token is the place to go on from.
@@ -171,6 +176,9 @@ Task<ApiResult<ControllerService::Draft>> ControllerService::WorkOut(const Calle
   }
   auto volume = UsableVolume(caller, request.spec.volume, "spec.volume");
   if (!volume) co_return Refuse(volume.error());
+  if (auto usable = co_await (*volume)->Refresh(); !usable) {
+    co_return Refuse(MetadataAway(usable.error()));
+  }
   auto plan = co_await (*volume)->Plan(request.spec.paths);
   if (!plan) co_return Refuse(OfMetadata(plan.error()));
   Draft draft;

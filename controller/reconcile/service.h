@@ -20,8 +20,6 @@ class ControllerService final : public PrewarmService {
     const Clock& clock;
     Logger& log;
     JobTable& jobs;
-    JobStore& store;
-    boost::asio::thread_pool& store_pool;
     AgentRegistry& agents;
     VolumeMap& volumes;
     Reconciler& reconciler;

@@ -1,0 +1,321 @@
+#include "controller/controller.h"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <utility>
+
+#include "common/async/deadline.h"
+#include "common/async/offload.h"
+#include "common/async/task_group.h"
+#include "common/base/clock.h"
+#include "common/net/http_server.h"
+#include "common/process/admin_port.h"
+#include "common/process/config_file.h"
+#include "common/process/log.h"
+#include "common/process/metrics.h"
+#include "common/process/stop_signals.h"
+#include "controller/agents/agent_registry.h"
+#include "controller/agents/link_service.h"
+#include "controller/api/grpc_service.h"
+#include "controller/api/rest_api.h"
+#include "controller/api/tokens.h"
+#include "controller/controller_config.h"
+#include "controller/controller_metrics.h"
+#include "controller/grpc_port.h"
+#include "controller/jobs/sqlite_job_store.h"
+#include "controller/reconcile/leadership.h"
+#include "controller/reconcile/service.h"
+
+#ifndef PREWARM_VERSION
+#define PREWARM_VERSION "unknown"
+#endif
+
+namespace prewarm::controller {
+namespace {
+
+constexpr int kExitFailed = 1;
+constexpr int kExitWrongUse = 2;
+constexpr auto kGrace = std::chrono::seconds(2);
+constexpr auto kLookAtTokens = std::chrono::seconds(1);
+
+struct HostAndPort {
+  std::string host;
+  std::uint16_t port = 0;
+};
+
+Result<HostAndPort> SplitListen(const std::string& text) {
+  const auto colon = text.rfind(':');
+  int port = -1;
+  if (colon != std::string::npos) std::sscanf(text.c_str() + colon + 1, "%d", &port);
+  if (port < 0 || port > 65535) {
+    return Fail(ErrorCode::kInvalidConfig, "listen.http: \"" + text + "\" is not HOST:PORT");
+  }
+  auto host = text.substr(0, colon);
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  return HostAndPort{host, static_cast<std::uint16_t>(port)};
+}
+
+std::string HolderName() {
+  std::string host(256, '\0');
+  ::gethostname(host.data(), host.size() - 1);
+  host.resize(host.find('\0'));
+  return host + "/" + std::to_string(::getpid()) + "/" + std::to_string(std::random_device{}());
+}
+
+Reconciler::Options ReconcilerOptions(const ControllerConfig& config) {
+  return {config.limits, config.agent_timeout, config.follow_interval, config.keep_ended};
+}
+
+// The configuration as a file says it, with every problem.
+Result<ControllerConfig> ReadConfig(const std::string& file, ErrorCode code) {
+  ControllerConfig config;
+  Problems problems;
+  if (!file.empty()) ReadConfigFile(ControllerConfigSchema(config), file, problems);
+  if (problems.empty()) ValidateControllerConfig(config, problems);
+  TRY_STATUS(problems.ToStatus(code));
+  return config;
+}
+
+// Everything that the process owns, in the order in which it is built; destroyed in reverse.
+class Controller {
+ public:
+  Controller(ControllerConfig config, std::string config_file, JobStore& store, Tokens& tokens)
+      : config_(std::move(config)),
+        config_file_(std::move(config_file)),
+        store_(store),
+        tokens_(tokens),
+        log_(*ParseLogLevel(config_.log_level), *ParseLogFormat(config_.log_format)) {
+    metrics_.AddBuildInfo("prewarm_controller", PREWARM_VERSION);
+    metrics_.AddProcess();
+    AddControllerMetrics(metrics_, {jobs_, agents_, volumes_, reconciler_, epoch_, clock_});
+    TakeVolumes();
+  }
+
+  // Runs to the end; the answer is the exit code.
+  int Run() {
+    StopSignals stop(loop_.get_executor(), [this] { lead_.Stop(); });
+    main_.Spawn("controller", Main());
+    serving_.Spawn("reload", ReloadOnHangup());
+    serving_.Spawn("tokens", tokens_.Follow(file_pool_, kLookAtTokens, [this](const Status& read) {
+      if (read) log_.Info("tokens_taken");
+      if (!read) log_.Error("tokens_refused", {{"why", read.error()}});
+    }));
+    loop_.run();
+    file_pool_.join();
+    store_pool_.join();
+    return exit_code_;
+  }
+
+ private:
+  Task<void> Main() {
+    auto opened = OpenPorts();
+    if (!opened) {
+      std::fprintf(stderr, "prewarm-controller: %s\n", opened.error().message.c_str());
+      exit_code_ = kExitWrongUse;
+    } else {
+      lead_.Spawn("lead", Lead());
+      co_await lead_.Join();
+    }
+    co_await Close();
+  }
+
+  Status OpenPorts() {
+    TRY(const auto http, SplitListen(config_.http_listen));
+    net::HttpServerOptions options;
+    options.host = http.host;
+    options.port = http.port;
+    options.urgent_paths = AdminPages::UrgentPaths();
+    options.limits.requests = config_.max_requests;
+    options.pool = &file_pool_;
+    if (!config_.certificate_file.empty()) {
+      options.tls = net::ServerTlsFiles{config_.certificate_file, config_.key_file, ""};
+    }
+    TRY(http_, net::HttpServer::Listen(loop_.get_executor(), std::move(options), rest_.Handler()));
+    AddHttpServerMetrics(metrics_, "prewarm_controller", http_->counts());
+    TRY(grpc_, OpenGrpcPort(config_, {&link_, &public_}));
+    log_.Info(
+        "listening",
+        {{"grpc_port", grpc_.port}, {"http_port", http_->port()}, {"version", PREWARM_VERSION}});
+    return {};
+  }
+
+  // Waits for the lead, then works until it is stopped or the lead is lost.
+  Task<void> Lead() {
+    epoch_ = co_await leadership_.Acquire();
+    if (epoch_ == 0) co_return;
+    if (const auto loaded = co_await jobs_.Load(config_.keep_ended); !loaded) {
+      co_return Lose(loaded.error());
+    }
+    agents_.SetEpoch(epoch_);
+    serving_.Spawn("write", jobs_.WriteLoop());
+    serving_.Spawn("reconcile", reconciler_.Run());
+    service_.SetLeading(true);
+    if (const auto kept = co_await leadership_.Keep(clock_); !kept) Lose(kept.error());
+  }
+
+  // A leader that is none any more must not act on what it believes: the process ends, and what
+  // starts in its place reads everything anew.
+  void Lose(const Error& why) {
+    log_.Error("lead_lost", {{"why", why}});
+    epoch_ = 0;
+    exit_code_ = kExitFailed;
+    lead_.Stop();
+  }
+
+  Task<void> Close() {
+    const bool leads = epoch_ != 0;
+    service_.SetLeading(false);
+    public_.Stop();
+    links_.Stop();
+    serving_.Stop();
+    if (http_ != nullptr) co_await http_->Stop(kGrace);
+    co_await public_.Join();
+    co_await links_.Join();
+    co_await serving_.Join();
+    if (grpc_.server != nullptr) {
+      // Blocks until gRPC's threads are done with us; their last words arrive on this loop.
+      static_cast<void>(co_await Offload(file_pool_, [this] {
+        grpc_.server->Shutdown(std::chrono::system_clock::now() + kGrace);
+        return true;
+      }));
+    }
+    if (leads) co_await leadership_.GiveUp();
+    log_.Info("stopped");
+  }
+
+  void TakeVolumes() {
+    for (auto at = volumes_.begin(); at != volumes_.end();) {
+      const auto wanted = config_.volumes.find(at->first);
+      const bool same = wanted != config_.volumes.end() && wanted->second == at->second->config();
+      at = same ? std::next(at) : volumes_.erase(at);
+    }
+    for (const auto& [name, volume] : config_.volumes) {
+      if (!volumes_.contains(name)) volumes_[name] = std::make_shared<Volume>(name, volume, clock_);
+    }
+  }
+
+  Task<void> ReloadOnHangup() {
+    boost::asio::signal_set hangup(loop_.get_executor(), SIGHUP);
+    while (!co_await Stopping()) {
+      const auto [error, number] = co_await hangup.async_wait(kAsTuple);
+      if (error) co_return;
+      auto config = co_await Offload(
+          file_pool_, [this] { return ReadConfig(config_file_, ErrorCode::kInvalidConfig); });
+      if (!config) {
+        log_.Error("config_refused", {{"why", config.error()}});
+        continue;
+      }
+      config_.limits = config->limits;
+      config_.agent_timeout = config->agent_timeout;
+      config_.follow_interval = config->follow_interval;
+      config_.volumes = std::move(config->volumes);
+      config_.log_level = config->log_level;
+      log_.SetLevel(*ParseLogLevel(config_.log_level));
+      TakeVolumes();
+      reconciler_.SetOptions(ReconcilerOptions(config_));
+      log_.Info("config_taken", {{"volumes", volumes_.size()}});
+    }
+  }
+
+  ControllerConfig config_;
+  const std::string config_file_;
+  JobStore& store_;
+  Tokens& tokens_;
+  Logger log_;
+  SystemClock clock_;
+  Metrics metrics_;
+  boost::asio::io_context loop_{1};
+  boost::asio::thread_pool store_pool_{1};
+  boost::asio::thread_pool file_pool_{2};
+  int exit_code_ = 0;
+  std::uint64_t epoch_ = 0;  // 0: does not lead
+
+  TaskGroup main_{loop_.get_executor()};
+  TaskGroup lead_{loop_.get_executor()};
+  TaskGroup serving_{loop_.get_executor()};
+  TaskGroup links_{loop_.get_executor()};
+
+  VolumeMap volumes_;
+  ReconcileMetrics reconcile_metrics_{metrics_};
+  AgentRegistry agents_{clock_, log_, {.version = PREWARM_VERSION}, [this] { reconciler_.Wake(); }};
+  JobTable jobs_{loop_.get_executor(), store_pool_, store_,
+                 [this](const Error& why) { Lose(why); }};
+  Reconciler reconciler_{
+      loop_.get_executor(),      clock_, log_, reconcile_metrics_, jobs_, agents_, volumes_,
+      ReconcilerOptions(config_)};
+  Leadership leadership_{store_, store_pool_, log_, config_.lease, HolderName()};
+  ControllerService service_{{loop_.get_executor(), clock_, log_, jobs_, agents_, volumes_,
+                              reconciler_, config_.max_prewarms}};
+  GrpcService public_{{loop_.get_executor(), service_, tokens_, clock_},
+                      {.calls = config_.max_requests}};
+  LinkService link_{loop_.get_executor(), agents_, links_};
+  AdminPages pages_{{metrics_,
+                     [this] { return Readiness{epoch_ != 0, "stands by: another process leads"}; },
+                     [this] { return PrintConfig(ControllerConfigSchema(config_)); }}};
+  RestApi rest_{{service_, tokens_, pages_, clock_, &metrics_}};
+  std::unique_ptr<net::HttpServer> http_;
+  GrpcPort grpc_;
+};
+
+int ReportError(const Error& error) {
+  std::fprintf(stderr, "prewarm-controller: %s\n", error.message.c_str());
+  const bool wrong_use =
+      error.code == ErrorCode::kInvalidArgument || error.code == ErrorCode::kInvalidConfig;
+  return wrong_use ? kExitWrongUse : kExitFailed;
+}
+
+int Serve(ControllerConfig config, const std::string& config_file) {
+  const SystemClock clock;
+  auto store = OpenSqliteJobStore(config.database, clock, config.lease);
+  if (!store) return ReportError(store.error());
+  auto tokens = Tokens::Load(config.tokens_file, clock);
+  if (!tokens) return ReportError(tokens.error());
+  return Controller(std::move(config), config_file, **store, **tokens).Run();
+}
+
+}  // namespace
+
+int RunController(int argc, const char* const* argv) {
+  CLI::App app(
+      "Decides which node warms what, in what order and by when; keeps accepted prewarms and "
+      "answers REST and gRPC.",
+      "prewarm-controller");
+  app.set_version_flag("--version", std::string("prewarm-controller ") + PREWARM_VERSION);
+  app.footer("Exit codes: 0 stopped, 1 failed or lost the lead, 2 wrong use or configuration.");
+  std::string config_file;
+  bool check = false;
+  bool print = false;
+  app.add_option("--config", config_file, "controller.yaml")->type_name("FILE");
+  app.add_flag("--check-config", check, "read the configuration, say whether it is right");
+  app.add_flag("--print-config", print,
+               "print the configuration in force as a file, with every key explained");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& e) {
+    return app.exit(e);
+  } catch (const CLI::ParseError& e) {
+    return ReportError(Fail(ErrorCode::kInvalidArgument, e.what()));
+  }
+  if (print && config_file.empty()) {
+    ControllerConfig defaults;
+    std::fputs(PrintConfig(ControllerConfigSchema(defaults)).c_str(), stdout);
+    return 0;
+  }
+  auto config = ReadConfig(config_file, ErrorCode::kInvalidConfig);
+  if (!config) return ReportError(config.error());
+  if (print) std::fputs(PrintConfig(ControllerConfigSchema(*config)).c_str(), stdout);
+  if (check) std::puts("the configuration is right");
+  if (print || check) return 0;
+  return Serve(*std::move(config), config_file);
+}
+
+}  // namespace prewarm::controller
