@@ -126,6 +126,23 @@ void AddVolumes(Metrics& metrics, VolumeMap& volumes) {
                        }
                        return ToSamples("volume", values);
                      });
+  metrics.ReadGauges("prewarm_controller_volume_tracking",
+                     "1 while the volume's metadata tells of changes to what kept prewarms read",
+                     [&volumes] {
+                       std::map<std::string, double> values;
+                       for (const auto& [name, volume] : volumes) {
+                         values[name] = volume->following().tracking ? 1 : 0;
+                       }
+                       return ToSamples("volume", values);
+                     });
+  metrics.ReadCounters("prewarm_controller_invalidations_total",
+                       "Keys that the volume's metadata told of", [&volumes] {
+                         std::map<std::string, double> values;
+                         for (const auto& [name, volume] : volumes) {
+                           values[name] = static_cast<double>(volume->following().invalidations);
+                         }
+                         return ToSamples("volume", values);
+                       });
   metrics.ReadCounters("prewarm_controller_metadata_reads_total",
                        "Times that the volume's metadata was asked", [&volumes] {
                          std::map<std::string, double> values;

@@ -50,6 +50,7 @@ TrackedRedis::~TrackedRedis() = default;
 
 Task<Result<std::vector<RedisReply>>> TrackedRedis::Execute(std::vector<RedisCommand> commands,
                                                             Duration limit) {
+  co_await boost::asio::this_coro::throw_if_cancelled(false);
   while (busy_) {
     if (!co_await free_.Wait()) co_return Stopped();
   }

@@ -34,7 +34,8 @@ struct Job {
   // changed.
   bool stale = false;
   SteadyTime resolved_at{};
-  std::uint64_t version = 1;  // grows with every change that a watcher should see
+  std::uint64_t followed = 0;  // kept ones: the version of the last reading that was taken in
+  std::uint64_t version = 1;   // grows with every change that a watcher should see
   Signal changed;
 
   void Touch() {

@@ -22,8 +22,9 @@ Rank RankOf(const Prewarm& prewarm) {
   return {prewarm.spec.priority, prewarm.spec.deadline, prewarm.age};
 }
 
-bool IsAboutThePath(const Error& error) {
-  return error.code == ErrorCode::kNotFound || error.code == ErrorCode::kInvalidArgument;
+Result<std::shared_ptr<const ResolvedPlan>> Share(Result<ResolvedPlan> plan) {
+  if (!plan) return std::move(plan).error();
+  return std::make_shared<const ResolvedPlan>(*std::move(plan));
 }
 
 }  // namespace
@@ -40,7 +41,10 @@ Reconciler::Reconciler(boost::asio::any_io_executor executor, const Clock& clock
       volumes_(volumes),
       options_(std::move(options)),
       work_(executor_),
-      resolving_(executor_) {}
+      resolving_(executor_),
+      follower_({executor_, clock_, log_, metrics_, [this] { Wake(); }}, volumes_) {
+  follower_.SetPollInterval(options_.follow_interval);
+}
 
 void Reconciler::Wake() {
   wanted_ = true;
@@ -49,6 +53,7 @@ void Reconciler::Wake() {
 
 void Reconciler::SetOptions(Options options) {
   options_ = std::move(options);
+  follower_.SetPollInterval(options_.follow_interval);
   Wake();
 }
 
@@ -61,6 +66,7 @@ Task<void> Reconciler::Run() {
     metrics_.rounds.Observe(Seconds(clock_.Now() - begin));
     co_await SleepFor(kPause);
   }
+  co_await follower_.Stop();
   resolving_.Stop();
   co_await resolving_.Join();
 }
@@ -83,6 +89,7 @@ Task<void> Reconciler::Round() {
     jobs_.ForgetEnded(options_.keep_ended);
   }
   ResolveWhatNeedsIt();
+  FollowKept();
   DivideOrigin();
   Tell();
 }
@@ -174,13 +181,8 @@ void Reconciler::ResolveWhatNeedsIt() {
     if (resolving_.running() >= kResolutionsAtOnce) return;
     const auto& prewarm = job->prewarm;
     if (IsFinal(prewarm.state) || job->resolving || job->committing) continue;
-    const bool due = job->plan == nullptr || job->stale;
-    const bool to_be_compared =
-        prewarm.spec.keep && now - job->resolved_at >= options_.follow_interval;
-    if (!due && !to_be_compared) continue;
-    if (now - job->resolved_at < kRetryAfterFailure && job->resolved_at != SteadyTime{} && due) {
-      continue;
-    }
+    if (job->plan != nullptr && !job->stale) continue;
+    if (now - job->resolved_at < kRetryAfterFailure && job->resolved_at != SteadyTime{}) continue;
     job->resolving = true;
     resolving_.Spawn("resolve", Resolve(prewarm.id));
   }
@@ -198,7 +200,7 @@ Task<void> Reconciler::Resolve(std::string id) {
   }
   metrics_.plans.Observe(Seconds(clock_.Now() - begin));
   if (!plan && !IsAboutThePath(plan.error())) metrics_.failed_plans.Add();
-  co_await TakePlan(id, std::move(plan));
+  co_await TakePlan(id, Share(std::move(plan)));
   job = jobs_.Find(id);
   if (job == nullptr) co_return;
   job->resolving = false;
@@ -206,25 +208,50 @@ Task<void> Reconciler::Resolve(std::string id) {
   Wake();
 }
 
-Task<void> Reconciler::TakePlan(std::string id, Result<ResolvedPlan> plan) {
+void Reconciler::FollowKept() {
+  for (const auto& [age, job] : jobs_.by_age()) {
+    const auto& prewarm = job->prewarm;
+    if (!prewarm.spec.keep || IsFinal(prewarm.state)) continue;
+    const auto* reading = follower_.Follow(prewarm.spec.volume, prewarm.spec.paths);
+    const bool news = reading != nullptr && reading->version != job->followed;
+    if (!news || job->resolving || job->stale || job->committing) continue;
+    job->resolving = true;
+    resolving_.Spawn("take in a reading", TakeReading(prewarm.id, *reading));
+  }
+  follower_.DropOthers();
+}
+
+Task<void> Reconciler::TakeReading(std::string id, Follower::Reading reading) {
+  const bool taken = co_await TakePlan(id, std::move(reading.plan));
+  auto* job = jobs_.Find(id);
+  if (job == nullptr) co_return;
+  job->resolving = false;
+  if (!taken) co_return;  // again with the next tick
+  job->followed = reading.version;
+  Wake();
+}
+
+Task<bool> Reconciler::TakePlan(std::string id, Result<std::shared_ptr<const ResolvedPlan>> plan) {
   auto* job = jobs_.Find(id);
   // Somebody else's change is being written: what was read now is compared again soon.
   while (job != nullptr && job->committing && co_await job->changed.Wait()) job = jobs_.Find(id);
-  if (job == nullptr || job->committing || IsFinal(job->prewarm.state)) co_return;
+  if (job == nullptr || IsFinal(job->prewarm.state)) co_return true;
+  if (job->committing) co_return false;  // stopped
   Prewarm next = job->prewarm;
   if (!plan) {
     if (!IsAboutThePath(plan.error()) || next.spec.keep) {
       job->prewarm.message = plan.error().message;
       job->Touch();
-      co_return;
+      co_return true;
     }
     End(next, PrewarmState::kFailed, "PathNotFound", plan.error().message, clock_.WallNow());
     if (const auto saved = co_await jobs_.Commit({std::move(next)}); !saved) {
       SaySaveFailed(saved.error());
+      co_return false;
     }
-    co_return;
+    co_return true;
   }
-  const bool same = plan->Hash() == next.plan_hash && next.generation > 0;
+  const bool same = (*plan)->Hash() == next.plan_hash && next.generation > 0;
   const bool was_stale = std::exchange(job->stale, false);
   next.message.clear();
   if (same && was_stale) {
@@ -235,18 +262,21 @@ Task<void> Reconciler::TakePlan(std::string id, Result<ResolvedPlan> plan) {
       task.message = "the metadata names blocks that the store does not have";
     }
   } else if (!same) {
-    log_.Info(
-        "plan_changed",
-        {{"prewarm", id}, {"blocks", plan->blocks.block_count()}, {"bytes", plan->blocks.bytes()}});
-    BeginGeneration(next, *plan, !next.spec.keep);
+    log_.Info("plan_changed", {{"prewarm", id},
+                               {"blocks", (*plan)->blocks.block_count()},
+                               {"bytes", (*plan)->blocks.bytes()}});
+    BeginGeneration(next, **plan, !next.spec.keep);
   }
-  auto shared = std::make_shared<const ResolvedPlan>(*std::move(plan));
   if (next != job->prewarm) {
     const auto saved = co_await jobs_.Commit({std::move(next)});
-    if (!saved) co_return SaySaveFailed(saved.error());
+    if (!saved) {
+      SaySaveFailed(saved.error());
+      co_return false;
+    }
     job = saved->front();
   }
-  if (!IsFinal(job->prewarm.state)) job->plan = std::move(shared);
+  if (!IsFinal(job->prewarm.state)) job->plan = *std::move(plan);
+  co_return true;
 }
 
 void Reconciler::Tell() {

@@ -17,14 +17,12 @@
 #include "controller/agents/agent_registry.h"
 #include "controller/controller_config.h"
 #include "controller/plan/forecast.h"
+#include "controller/reconcile/follower.h"
 #include "controller/reconcile/job_table.h"
 #include "controller/reconcile/reconcile_metrics.h"
 #include "controller/reconcile/volumes.h"
 
 namespace prewarm::controller {
-
-// By name. Shared, because a configuration read anew may drop one that is being asked.
-using VolumeMap = std::map<std::string, std::shared_ptr<Volume>>;
 
 class Reconciler {
  public:
@@ -60,7 +58,10 @@ class Reconciler {
   Effect AddNodes(Prewarm& prewarm, const Job& job) const;
   void ResolveWhatNeedsIt();
   Task<void> Resolve(std::string id);
-  Task<void> TakePlan(std::string id, Result<ResolvedPlan> plan);
+  void FollowKept();
+  Task<void> TakeReading(std::string id, Follower::Reading reading);
+  // False: not taken in, because it could not be made durable; worth another try.
+  Task<bool> TakePlan(std::string id, Result<std::shared_ptr<const ResolvedPlan>> plan);
   void Tell();
   void DivideOrigin();
 
@@ -75,6 +76,7 @@ class Reconciler {
   Signal work_;
   bool wanted_ = true;
   TaskGroup resolving_;
+  Follower follower_;
   std::map<std::string, SteadyTime> away_since_;  // of nodes with unfinished tasks
   std::map<TaskKey, double> predicted_;
   SteadyTime predicted_at_{};

@@ -78,9 +78,13 @@ Result<Volume::Client> Volume::Take() {
     idle_.pop_back();
     return client;
   }
-  TRY(const auto text, UrlOf(config_));
-  TRY(auto url, metadata::ParseRedisUrl(text, EnvironmentVariable));
+  TRY(auto url, Url());
   return metadata::MakeRedisClient(std::move(url), clock_);
+}
+
+Result<metadata::RedisUrl> Volume::Url() const {
+  TRY(const auto text, UrlOf(config_));
+  return metadata::ParseRedisUrl(text, EnvironmentVariable);
 }
 
 Task<Status> Volume::ReadSettings(metadata::RedisClient& client) {
@@ -126,27 +130,45 @@ Task<Status> Volume::Refresh() {
   co_return status;
 }
 
-Task<Result<metadata::ResolvedPaths>> Volume::Resolve(std::vector<std::string> paths) {
-  CO_TRY_STATUS(co_await Refresh());
-  CO_TRY(auto client, Take());
-  metadata::VolumeReader reader(*client);
+Task<Result<metadata::ResolvedPaths>> Volume::ResolveOver(metadata::RedisClient& client,
+                                                          std::vector<std::string> paths) {
+  metadata::VolumeReader reader(client);
   auto resolved = co_await WithDeadline(
       kResolveLimit, "reading the metadata of volume " + name_,
       reader.Resolve({.subdir = config_.subdir, .paths = std::move(paths), .on_progress = {}}));
   const bool engine_is_fine = resolved || resolved.error().code == ErrorCode::kNotFound ||
                               resolved.error().code == ErrorCode::kInvalidArgument;
   health_ = engine_is_fine ? Status() : Status(resolved.error());
-  if (engine_is_fine && idle_.size() < kIdleClients) idle_.push_back(std::move(client));
   co_return resolved;
 }
 
-Task<Result<ResolvedPlan>> Volume::Plan(std::vector<std::string> paths) {
-  CO_TRY(const auto resolved, co_await Resolve(std::move(paths)));
+Task<Result<metadata::ResolvedPaths>> Volume::Resolve(std::vector<std::string> paths) {
+  CO_TRY_STATUS(co_await Refresh());
+  CO_TRY(auto client, Take());
+  auto resolved = co_await ResolveOver(*client, std::move(paths));
+  if (health_ && idle_.size() < kIdleClients) idle_.push_back(std::move(client));
+  co_return resolved;
+}
+
+ResolvedPlan Volume::PlanOf(const metadata::ResolvedPaths& resolved) const {
   ResolvedPlan plan;
   plan.files = resolved.files.size();
   plan.file_bytes = resolved.bytes;
   plan.blocks = juicefs::BlockPlan(resolved.files, block_size_);
-  co_return plan;
+  return plan;
+}
+
+Task<Result<ResolvedPlan>> Volume::Plan(std::vector<std::string> paths) {
+  CO_TRY(const auto resolved, co_await Resolve(std::move(paths)));
+  co_return PlanOf(resolved);
+}
+
+Task<Result<ResolvedPlan>> Volume::PlanOver(metadata::RedisClient& client,
+                                            std::vector<std::string> paths) {
+  CO_TRY_STATUS(co_await Refresh());
+  ++redis_calls_;
+  CO_TRY(const auto resolved, co_await ResolveOver(client, std::move(paths)));
+  co_return PlanOf(resolved);
 }
 
 }  // namespace prewarm::controller

@@ -45,12 +45,28 @@ class Volume {
   // kNotFound and kInvalidArgument are about a path; kUnavailable and kTimeout about the engine.
   Task<Result<metadata::ResolvedPaths>> Resolve(std::vector<std::string> paths);
   Task<Result<ResolvedPlan>> Plan(std::vector<std::string> paths);
+  // The same, over a connection of the caller's.
+  Task<Result<ResolvedPlan>> PlanOver(metadata::RedisClient& client,
+                                      std::vector<std::string> paths);
+  // Of the metadata, from where the configuration says that it is.
+  [[nodiscard]] Result<metadata::RedisUrl> Url() const;
+
+  // How kept prewarms of the volume are followed; written by the follower.
+  struct Following {
+    bool tracking = false;            // the metadata tells of changes
+    std::uint64_t invalidations = 0;  // keys that it told of
+  };
+  [[nodiscard]] const Following& following() const { return following_; }
+  void SetFollowing(const Following& following) { following_ = following; }
 
  private:
   using Client = std::unique_ptr<metadata::RedisClient>;
 
   Result<Client> Take();
   Task<Status> ReadSettings(metadata::RedisClient& client);
+  Task<Result<metadata::ResolvedPaths>> ResolveOver(metadata::RedisClient& client,
+                                                    std::vector<std::string> paths);
+  [[nodiscard]] ResolvedPlan PlanOf(const metadata::ResolvedPaths& resolved) const;
 
   const std::string name_;
   const VolumeConfig config_;
@@ -62,6 +78,10 @@ class Volume {
   SteadyTime settings_read_{};
   Status health_;
   std::uint64_t redis_calls_ = 0;
+  Following following_;
 };
+
+// By name. Shared, because a configuration read anew may drop one that is being asked.
+using VolumeMap = std::map<std::string, std::shared_ptr<Volume>>;
 
 }  // namespace prewarm::controller
