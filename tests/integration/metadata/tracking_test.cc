@@ -158,6 +158,35 @@ TEST_F(Tracking, HearsOfKeysThatTheServerForgets) {
   EXPECT_TRUE(followed.Within(2s, [&] { return followed.redis().invalidations() >= 3; }));
 }
 
+TEST_F(Tracking, WatchesAHundredThousandFilesAtASmallCost) {
+  for (int i = 0; i < 100; ++i) {
+    const auto directory = volume.Directory(kRoot, "d" + std::to_string(i));
+    for (int j = 0; j < 1000; ++j) volume.Written(directory, std::to_string(j), 10);
+    server.Flush();
+  }
+  const auto memory = [this] {
+    const auto info = server.Do({"INFO", "memory"});
+    return std::stoll(info.substr(info.find("used_memory:") + 12));
+  };
+  const auto seconds = [](const std::function<bool()>& read) {
+    const auto begin = std::chrono::steady_clock::now();
+    EXPECT_TRUE(read());
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  };
+  Engine plain(Url());
+  const double untracked = seconds([&] { return plain.Resolve().has_value(); });
+  const auto before = memory();
+  FollowedVolume followed(Url());
+  const double tracked = seconds([&] { return followed.Read().has_value(); });
+  EXPECT_TRUE(followed.redis().tracking()) << followed.redis().refusal();
+  const auto cost = memory() - before;
+  std::printf("keys %zu, read in %.2f s, tracked in %.2f s, server memory %.1f MiB\n",
+              followed.keys(), untracked, tracked, static_cast<double>(cost) / (1 << 20));
+  EXPECT_EQ(followed.keys(), 102U + 2 * 100'002U);
+  EXPECT_LT(cost, 100LL << 20);
+  EXPECT_LT(tracked, 3 * untracked + 1);
+}
+
 class TrackingWithUsers : public Tracking {
  protected:
   [[nodiscard]] std::string UrlAs(const std::string& user) const {
