@@ -10,6 +10,7 @@ namespace prewarm::controller {
 namespace {
 
 constexpr std::size_t kMostQuoted = 64;
+constexpr std::size_t kMostTokenBytes = 64;
 
 }  // namespace
 
@@ -28,6 +29,9 @@ std::optional<std::string> QueryFields::Text(std::string_view name) {
 
 PageRequest QueryFields::Page(PageLimits limits) {
   PageRequest page{limits.usual, Text("page_token").value_or("")};
+  if (page.token.size() > kMostTokenBytes) {
+    problems_.Add("page_token", "take it from the page before");
+  }
   const auto size = Text("page_size");
   if (!size) return page;
   std::uint64_t number = 0;

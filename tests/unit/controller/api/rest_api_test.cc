@@ -94,6 +94,7 @@ TEST_F(RestApiTest, RefusesParametersThatItDoesNotKnowOrCannotUse) {
   EXPECT_EQ(fields(list + "?page_size=-1"), "page_size");
   EXPECT_EQ(fields(list + "?page_size=1x"), "page_size");
   EXPECT_EQ(fields(list + "?page_size=99999999999999999999999"), "page_size");
+  EXPECT_EQ(fields(list + "?page_token=" + std::string(65, '1')), "page_token");
   EXPECT_EQ(fields(list + "?state=done"), "state");
   EXPECT_EQ(fields(list + "?volume="), "volume");
   EXPECT_EQ(fields(list + "?state=done&page_size=0&volume=a&volume=b&x=1"),
