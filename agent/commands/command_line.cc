@@ -1,14 +1,13 @@
 // CLI11 finds the words; what they mean is decided here, with all problems collected before the
 // first is reported.
 #include <CLI/CLI.hpp>
-#include <deque>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "agent/commands/options.h"
-#include "common/base/nearest.h"
 #include "common/process/config_file.h"
+#include "common/process/config_options.h"
 
 #ifndef PREWARM_VERSION
 #define PREWARM_VERSION "unknown"
@@ -36,54 +35,6 @@ struct RawOptions {
        print_config = false;
 };
 
-// Options that set a key of the configuration and override its file.
-class ConfigOptions {
- public:
-  explicit ConfigOptions(const ConfigSchema& schema) : schema_(schema) {}
-
-  // Options for the keys of a section. CLI11 writes the default into help from the key's value.
-  // What a mount tells by itself may not be given beside it; the floor of free space is ours alone.
-  void AddSection(CLI::App& app, std::string_view section, CLI::Option* mount) {
-    for (const auto& candidate : schema_) {
-      if (candidate.name != section) continue;
-      for (const auto& key : candidate.keys)
-        Add(app, key, key.name == "min-free" ? nullptr : mount);
-    }
-  }
-
-  CLI::Option* Add(CLI::App& app, const ConfigKey& key, CLI::Option* excludes = nullptr) {
-    auto& given = given_.emplace_back(Given{&key, nullptr, ""});
-    const auto name = "--" + key.name;
-    if (key.field.type == "BOOL") {
-      given.option = app.add_flag(name, key.help);
-      return given.option;
-    }
-    const auto values = key.field.get();
-    if (!values.empty()) given.text = values.front();
-    given.option = app.add_option(name, given.text, key.help)->type_name(key.field.type);
-    if (!given.text.empty()) given.option->capture_default_str();
-    if (excludes != nullptr) given.option->excludes(excludes);
-    return given.option;
-  }
-
-  void Apply(Problems& problems) const {
-    for (const auto& [key, option, text] : given_) {
-      if (option->count() == 0) continue;
-      const auto value = key->field.type == "BOOL" ? "true" : text;
-      problems.Add("--" + key->name, key->field.set({value}));
-    }
-  }
-
- private:
-  struct Given {
-    const ConfigKey* key;
-    CLI::Option* option;
-    std::string text;
-  };
-  const ConfigSchema& schema_;
-  std::deque<Given> given_;  // CLI11 keeps references to the texts
-};
-
 void AddStoreOptions(CLI::App& app, RawOptions& raw, CLI::Option* excludes) {
   const auto add = [&](const char* name, std::string& text, const char* type, const char* help) {
     auto* option = app.add_option(name, text, help)->type_name(type);
@@ -101,7 +52,8 @@ void AddVolumeOptions(CLI::App& app, RawOptions& raw, ConfigOptions& config) {
   auto* mount = app.add_option("--mount", raw.mount,
                                "take cache directories, store and settings from this live mount");
   mount->type_name("PATH");
-  config.AddSection(app, "cache", mount);
+  // What a mount tells by itself may not be given beside it; the floor of free space is ours alone.
+  config.AddSection(app, "cache", mount, "min-free");
   AddStoreOptions(app, raw, mount);
   app.add_option("--subdir", raw.subdir, "paths are relative to this directory of the volume")
       ->type_name("DIR")
@@ -133,30 +85,6 @@ VolumeOptions InterpretVolume(const RawOptions& raw, const AgentConfig& config,
     }
   }
   return {raw.meta, raw.mount, config.cache, raw.storage, raw.bucket, raw.subdir, raw.paths};
-}
-
-// "unknown option --cache-dirr: did you mean --cache-dir?" for what CLI11 could not place.
-Error UnknownWords(const std::vector<std::string>& words, const CLI::App& app) {
-  std::string text;
-  for (const auto& word : words) {
-    std::vector<std::string> known;
-    for (const auto* level : {&app, app.get_parent()}) {
-      if (level == nullptr) continue;
-      for (const auto* option : level->get_options()) {
-        for (const auto& name : option->get_lnames()) known.push_back("--" + name);
-      }
-    }
-    for (const auto* command : app.get_subcommands([](const CLI::App*) { return true; })) {
-      known.push_back(command->get_name());
-    }
-    const bool is_option = word.starts_with("-");
-    const auto bare = word.substr(0, word.find('='));
-    const auto nearest = NearestWord(bare, known);
-    if (!text.empty()) text += "\n";
-    text += std::string("unknown ") + (is_option ? "option " : "command ") + bare;
-    if (!nearest.empty()) text += ": did you mean " + nearest + "?";
-  }
-  return Fail(ErrorCode::kInvalidArgument, text);
 }
 
 void AddConfigOptions(CLI::App& app, RawOptions& raw) {
@@ -191,25 +119,6 @@ Commands AddCommands(CLI::App& app, RawOptions& raw, ConfigOptions& config,
   return {warm, verify, probe};
 }
 
-// What `words` say to CLI11; true if that already is the answer.
-Result<bool> ReadWords(CLI::App& app, int argc, const char* const* argv, std::string& answer) {
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp&) {
-    answer = app.help();  // of the command, if one was named
-    return true;
-  } catch (const CLI::CallForVersion&) {
-    answer = app.version() + "\n";
-    return true;
-  } catch (const CLI::ParseError& e) {
-    return Fail(ErrorCode::kInvalidArgument, e.what());
-  }
-  const auto used = app.get_subcommands();
-  const CLI::App& innermost = used.empty() ? app : *used.front();
-  if (const auto words = app.remaining(true); !words.empty()) return UnknownWords(words, innermost);
-  return false;
-}
-
 }  // namespace
 
 Result<CommandLine> ParseCommandLine(int argc, const char* const* argv) {
@@ -226,8 +135,11 @@ Result<CommandLine> ParseCommandLine(int argc, const char* const* argv) {
   const auto commands = AddCommands(app, raw, config_options, schema);
 
   CommandLine line;
-  TRY(const bool answered, ReadWords(app, argc, argv, line.answer));
-  if (answered) return line;
+  TRY(const auto answer, ReadWords(app, argc, argv));
+  if (answer) {
+    line.answer = *answer;
+    return line;
+  }
   Problems problems;
   if (!raw.config_file.empty()) ReadConfigFile(schema, raw.config_file, problems);
   config_options.Apply(problems);

@@ -11,10 +11,10 @@
 
 #include "agent/cache/block_verifier.h"
 #include "agent/commands/options.h"
-#include "agent/commands/progress_line.h"
 #include "agent/commands/volume_session.h"
 #include "common/async/task.h"
 #include "common/juicefs/block_plan.h"
+#include "common/process/progress_line.h"
 
 namespace prewarm::agent {
 

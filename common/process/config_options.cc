@@ -40,10 +40,13 @@ std::string UnknownWord(const std::string& word, const CLI::App& app) {
 
 }  // namespace
 
-void ConfigOptions::AddSection(CLI::App& app, std::string_view section, CLI::Option* excludes) {
+void ConfigOptions::AddSection(CLI::App& app, std::string_view section, CLI::Option* excludes,
+                               std::string_view free) {
   for (const auto& candidate : schema_) {
     if (candidate.name != section) continue;
-    for (const auto& key : candidate.keys) Add(app, key, excludes);
+    for (const auto& key : candidate.keys) {
+      Add(app, key, key.name == free ? nullptr : excludes);
+    }
   }
 }
 

@@ -19,9 +19,10 @@ class ConfigOptions {
   // The schema must outlive this, and this the parsing.
   explicit ConfigOptions(const ConfigSchema& schema) : schema_(schema) {}
 
-  // Options for the keys of a section, refused together with the option `excludes`, if there is
-  // one. CLI11 writes the default into help from the key's value.
-  void AddSection(CLI::App& app, std::string_view section, CLI::Option* excludes = nullptr);
+  // Options for the keys of a section. All but the key `free` are refused together with the option
+  // `excludes`, if there is one. CLI11 writes the default into help from the key's value.
+  void AddSection(CLI::App& app, std::string_view section, CLI::Option* excludes = nullptr,
+                  std::string_view free = "");
   CLI::Option* Add(CLI::App& app, const ConfigKey& key, CLI::Option* excludes = nullptr);
 
   // Sets the keys that were given.

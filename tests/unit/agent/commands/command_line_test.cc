@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "agent/commands/options.h"
-#include "agent/commands/progress_line.h"
+#include "common/process/progress_line.h"
 
 namespace prewarm::agent {
 namespace {
