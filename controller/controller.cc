@@ -102,7 +102,6 @@ class Controller {
 
   // Runs to the end; the answer is the exit code.
   int Run() {
-    StopSignals stop(loop_.get_executor(), [this] { lead_.Stop(); });
     main_.Spawn("controller", Main());
     serving_.Spawn("reload", ReloadOnHangup());
     serving_.Spawn("tokens", tokens_.Follow(file_pool_, kLookAtTokens, [this](const Status& read) {
@@ -190,6 +189,7 @@ class Controller {
     }
     if (leads) co_await leadership_.GiveUp();
     log_.Info("stopped");
+    stop_.Ignore();
   }
 
   void TakeVolumes() {
@@ -243,6 +243,8 @@ class Controller {
   TaskGroup lead_{loop_.get_executor()};
   TaskGroup serving_{loop_.get_executor()};
   TaskGroup links_{loop_.get_executor()};
+
+  StopSignals stop_{loop_.get_executor(), [this] { lead_.Stop(); }};
 
   VolumeMap volumes_;
   ReconcileMetrics reconcile_metrics_{metrics_};
