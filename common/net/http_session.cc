@@ -9,6 +9,7 @@
 #include <ctime>
 #include <utility>
 
+#include "common/async/deadline.h"
 #include "common/async/task_group.h"
 #include "common/base/check.h"
 
@@ -242,7 +243,10 @@ Task<void> HttpSession::Refuse(Refusal refusal) {
   auto problem = PlainProblem(refusal.status, refusal.why);
   if (refusal.status == 429) problem.headers.emplace_back("Retry-After", "1");
   co_await Send(std::move(problem));
-  if (!broken_ && !keep_open_) co_await Linger();
+  if (broken_) co_return;
+  if (!keep_open_) co_await Linger();
+  // A stop ends the wait, and then the connection.
+  if (keep_open_ && refusal.status == 429) keep_open_ = co_await SleepFor(service_.limits.rest);
 }
 
 Task<void> HttpSession::Linger() {

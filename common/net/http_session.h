@@ -38,6 +38,9 @@ struct HttpServerLimits {
   std::size_t connections_per_peer = 512;
   std::size_t requests = 256;  // that handlers have in hand; 429 beyond
   std::size_t streams = 256;   // 429 beyond; they do not count as requests
+  // A connection whose request was refused by 429 is not read for so long: a peer that comes again
+  // at once, instead of after Retry-After, would use up the time of those that are served.
+  Duration rest = std::chrono::milliseconds(50);
 };
 
 // For metrics, from any thread. All but the first three only grow.

@@ -18,6 +18,7 @@ namespace {
 
 using rig::HttpExchange;
 using rig::RunningHttpServer;
+using std::chrono_literals::operator""h;
 using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""s;
 
@@ -294,6 +295,24 @@ TEST(HttpServerLimits, AnswersTooManyRequestsWith429AtOnce) {
   EXPECT_EQ(second.Read().body, "held");
   EXPECT_EQ(third.Ask(kHold).body, "held");
   EXPECT_EQ(server.counts().requests_refused, 3U);
+}
+
+TEST(HttpServerLimits, DoesNotListenAtOnceToWhoWasRefused) {
+  Gate gate;
+  HttpServerOptions options;
+  options.limits.requests = 1;
+  options.limits.rest = 1h;
+  options.urgent_paths = {"/free"};
+  const RunningHttpServer server(gate.Handler(), options);
+  HttpExchange busy(server.port());
+  busy.Send(kHold);
+  ASSERT_TRUE(gate.WaitForHeld(1));
+  HttpExchange impatient(server.port());
+  EXPECT_EQ(impatient.Ask(kHold).status, 429U);
+  impatient.Send(kHold);
+  HttpExchange other(server.port());
+  EXPECT_EQ(other.Ask(kHold).status, 429U);
+  EXPECT_EQ(server.counts().requests_refused, 2U) << "the impatient one was heard";
 }
 
 TEST(HttpServerLimits, RefusesLongHeadsAndBodies) {
