@@ -73,7 +73,7 @@ Task<void> VolumeFollower::Run() {
       co_await work_.WaitFor(due - now < kLongestWait ? due - now : kLongestWait);
     }
   }
-  volume_->SetFollowing({});
+  volume_->NoteFollowing(false, 0);
   if (redis_ != nullptr) co_await redis_->Stop();
 }
 
@@ -87,6 +87,8 @@ Task<void> VolumeFollower::Read(std::shared_ptr<Followed> followed) {
   if (failed) parts_.metrics.failed_plans.Add();
   followed->timer.Ended(end, failed);
   SayHow();
+  // The way to the engine may have changed: password, address.
+  if (failed && redis_ != nullptr) co_await std::exchange(redis_, nullptr)->Stop();
   const bool stopped = !plan && plan.error().code == ErrorCode::kCancelled;
   if (!stopped) Take(*followed, std::move(plan));
 }
@@ -145,16 +147,13 @@ void VolumeFollower::Hear(const metadata::Changes& changes) {
       arrived.insert(arrived.end(), changes.keys.begin(), changes.keys.end());
     }
   }
-  if (redis_ != nullptr) {
-    volume_->SetFollowing({redis_->tracking(), redis_->invalidations()});
-  }
+  volume_->NoteFollowing(Told(), changes.keys.size());
   work_.Notify();
 }
 
 // Once, and again only if it is different.
 void VolumeFollower::SayHow() {
   if (redis_ == nullptr) return;
-  volume_->SetFollowing({redis_->tracking(), redis_->invalidations()});
   const auto& how = redis_->tracking() ? std::string("tracking") : redis_->refusal();
   if (how.empty() || how == std::exchange(said_, how)) return;
   if (redis_->tracking()) {

@@ -57,7 +57,9 @@ class Volume {
     std::uint64_t invalidations = 0;  // keys that it told of
   };
   [[nodiscard]] const Following& following() const { return following_; }
-  void SetFollowing(const Following& following) { following_ = following; }
+  void NoteFollowing(bool tracking, std::uint64_t invalidations) {
+    following_ = {tracking, following_.invalidations + invalidations};
+  }
 
  private:
   using Client = std::unique_ptr<metadata::RedisClient>;

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <fstream>
 
 #include "tests/integration/metadata/redis_rig.h"
 
@@ -39,14 +40,20 @@ class Following : public testing::Test {
   Following(const Following&) = delete;
   Following& operator=(const Following&) = delete;
 
-  void Start(const std::string& user_info = "", Duration poll = 500ms) {
+  [[nodiscard]] std::string Url(const std::string& user_info) const {
+    return "redis://" + user_info + server.address() + "/1";
+  }
+  void Start(const std::string& user_info = "") {
     VolumeConfig config;
-    config.meta = "redis://" + user_info + server.address() + "/1";
+    config.meta = Url(user_info);
+    Start(config);
+  }
+  void Start(const VolumeConfig& config) {
     volumes["models"] = std::make_shared<Volume>("models", config, clock);
     follower = std::make_unique<Follower>(
         FollowParts{loop.get_executor(), clock, log, reconcile_metrics, [this] { ++readings; }},
         volumes);
-    follower->SetPollInterval(poll);
+    follower->SetPollInterval(500ms);
   }
 
   // As the reconciler does in each of its rounds.
@@ -216,6 +223,24 @@ TEST_F(Following, ReadsAgainAfterTheServerWasAway) {
     return reading.plan && (*reading.plan)->files == 3;
   }));
   EXPECT_TRUE(Within(3s, [&] { return volumes["models"]->following().tracking; }));
+}
+
+TEST_F(Following, TakesAPasswordThatWasChangedFromItsFile) {
+  ASSERT_EQ(server.Do({"ACL", "SETUSER", "u", "on", ">old", "~*", "&*", "+@all"}), "OK");
+  VolumeConfig config;
+  config.meta_file = folder / "url";
+  std::ofstream(config.meta_file) << Url("u:old@");
+  Start(config);
+  const auto before = Await({"a"}, 0);
+  ASSERT_TRUE(before.plan);
+  ASSERT_EQ(server.Do({"ACL", "SETUSER", "u", "resetpass", ">new"}), "OK");
+  server.Do({"CLIENT", "KILL", "USER", "u"});
+  const auto refused = Await({"a"}, before.version);
+  ASSERT_FALSE(refused.plan);
+  EXPECT_EQ(refused.plan.error().code, ErrorCode::kPermission);
+  std::ofstream(config.meta_file) << Url("u:new@");
+  EXPECT_TRUE(Await({"a"}, refused.version).plan);
+  EXPECT_TRUE(volumes["models"]->following().tracking);
 }
 
 TEST_F(Following, EndsWithTheLastPrewarm) {
