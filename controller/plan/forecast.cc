@@ -32,7 +32,7 @@ std::string FormatRate(std::uint64_t bytes_per_second) {
 
 // The time of day; with its date if that is not within a day of now.
 std::string FormatMoment(WallTime when, WallTime now) {
-  const auto clock_time = FormatClockTime(when);
+  auto clock_time = FormatClockTime(when);
   if (when - now < std::chrono::hours(24) && now - when < std::chrono::hours(24)) return clock_time;
   const std::time_t whole = std::chrono::system_clock::to_time_t(when);
   std::tm local{};
