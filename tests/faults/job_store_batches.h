@@ -47,6 +47,7 @@ inline controller::Prewarm EndedJob(std::uint64_t batch) {
 
 inline std::vector<controller::Prewarm> Batch(std::uint64_t number) {
   std::vector<controller::Prewarm> batch;
+  batch.reserve(kPerBatch + 1);
   for (std::uint64_t index = 0; index < kPerBatch; ++index) {
     batch.push_back(AcceptedJob(number, index));
   }

@@ -2,9 +2,9 @@
 // was not is there in full or not at all, ends stay, ages grow.
 // Usage: job_store_kill_test <job_store_loop> <rounds> <seed>
 #include <poll.h>
-#include <signal.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <map>

@@ -64,6 +64,7 @@ namespace {
 
 std::vector<std::string> Ids(const std::vector<Prewarm>& prewarms) {
   std::vector<std::string> ids;
+  ids.reserve(prewarms.size());
   for (const auto& prewarm : prewarms) ids.push_back(prewarm.id);
   return ids;
 }

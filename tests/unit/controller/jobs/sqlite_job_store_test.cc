@@ -23,7 +23,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using testing::AllOf;
-using testing::AnyOf;
 using testing::HasSubstr;
 
 class SqliteBackend final : public JobStoreBackend {
@@ -64,6 +63,7 @@ class SqliteFile : public testing::Test {
   void FillStore(int prewarms) {
     const auto store = OpenLeading();
     std::vector<Prewarm> all;
+    all.reserve(static_cast<std::size_t>(prewarms));
     for (int i = 0; i < prewarms; ++i) all.push_back(AFullPrewarm("p" + std::to_string(i)));
     ASSERT_TRUE(store->Save(all));
     ASSERT_TRUE(store->Release());
@@ -166,8 +166,8 @@ TEST_F(SqliteFile, SeesPagesOfGarbage) {
   FillStore(40);
   {
     std::fstream file(path_, std::ios::in | std::ios::out | std::ios::binary);
-    file.seekp(4096 * 3);
-    file << std::string(4096 * 2, '\x5a');
+    file.seekp(12'288);
+    file << std::string(8'192, '\x5a');
   }
   const auto store = Open();
   ASSERT_FALSE(store);

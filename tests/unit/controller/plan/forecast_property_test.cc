@@ -110,7 +110,7 @@ std::map<TaskKey, double> PredictNaively(const std::vector<Node>& nodes,
   for (double now = 0; !works.empty(); now += step) {
     // The budget trickles in small portions to the most urgent that are not full yet.
     for (auto& work : works) work.share = limits.origin == 0 ? work.rate : 0;
-    double budget = static_cast<double>(limits.origin);
+    auto budget = static_cast<double>(limits.origin);
     while (budget > 1e-9) {
       std::vector<Work*> hungry;
       for (auto& work : works) {

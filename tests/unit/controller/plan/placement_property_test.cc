@@ -113,6 +113,7 @@ TEST(AnyFleet, ANodeMoreNeverMakesItLaterOnATightBudgetWhereNodesAreAlikeAndIdle
       return node;
     };
     std::vector<Node> nodes;
+    nodes.reserve(9);
     for (int i = 0; i < 6; ++i) nodes.push_back(alike("node-" + std::to_string(i)));
     // Others work elsewhere, and share the budget.
     std::vector<QueuedTask> tasks;

@@ -34,7 +34,7 @@ NodeSelector Labelled(std::map<std::string, std::string> labels) {
 }
 NodeSelector Best(std::uint32_t count) { return {{}, {}, count}; }
 
-std::vector<std::string> Chosen(const std::vector<Node>& nodes, NodeSelector selector,
+std::vector<std::string> Chosen(const std::vector<Node>& nodes, const NodeSelector& selector,
                                 const std::map<std::string, std::uint64_t>& queued = {},
                                 const FleetLimits& limits = {}) {
   return Place(selector, 10_GiB, kVolume, nodes, queued, limits).nodes;

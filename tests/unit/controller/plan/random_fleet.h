@@ -63,6 +63,7 @@ inline Node ANode(Random& random, const std::string& name) {
 inline std::vector<Node> ACluster(Random& random, std::size_t most = 8) {
   std::vector<Node> nodes;
   const auto count = random.Between(1, most);
+  nodes.reserve(count);
   for (std::uint64_t i = 0; i < count; ++i) {
     nodes.push_back(ANode(random, "node-" + std::to_string(i)));
   }
