@@ -11,6 +11,7 @@
 #include "agent/commands/probe_command.h"
 #include "agent/commands/verify_command.h"
 #include "agent/commands/warm_command.h"
+#include "agent/daemon.h"
 #include "common/async/task_group.h"
 #include "common/base/clock.h"
 #include "common/process/stop_signals.h"
@@ -68,6 +69,7 @@ int RunCommand(const Options& options) {
 int RunAgent(int argc, const char* const* argv) {
   const auto line = ParseCommandLine(argc, argv);
   if (!line) return ReportError(line.error());
+  if (line->serve) return RunDaemon(*line->serve);
   if (line->warm) return RunCommand<WarmCommand>(*line->warm);
   if (line->verify) return RunCommand<VerifyCommand>(*line->verify);
   if (line->probe) return RunCommand<ProbeCommand>(*line->probe);

@@ -1,7 +1,10 @@
 #include "agent/agent_config.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
+#include <string_view>
+#include <utility>
 
 #include "common/base/units.h"
 #include "common/juicefs/cache_layout.h"
@@ -48,13 +51,112 @@ ConfigField DownloadLimitField(AgentConfig& config) {
           }};
 }
 
+// A list or map whose items may also stand in one text, as an option gives them.
+ConfigField CommaSeparated(ConfigField field) {
+  field.set = [set = field.set](const std::vector<std::string>& items) {
+    std::vector<std::string> parts;
+    for (const auto& item : items) {
+      for (std::size_t begin = 0; begin <= item.size();) {
+        const auto end = std::min(item.find(',', begin), item.size());
+        if (end > begin) parts.push_back(item.substr(begin, end - begin));
+        begin = end + 1;
+      }
+    }
+    return set(parts);
+  };
+  return field;
+}
+
+bool IsLoopback(std::string_view address) {
+  return address.starts_with("127.") || address.starts_with("localhost:") ||
+         address.starts_with("[::1]:");
+}
+
+ConfigSection ControllerSection(ControllerAddress& controller) {
+  return {"controller",
+          "Whom the daemon takes orders from. Without an address it waits for none.",
+          {{"addresses", "host:port of each controller, tried in turn",
+            CommaSeparated(ListField(controller.addresses, "HOST:PORT[,…]"))},
+           {"ca", "PEM file of the authorities that sign the controller's certificate",
+            TextField(controller.ca_file, "FILE")},
+           {"certificate", "PEM file that proves this node; read again when it changes",
+            TextField(controller.certificate_file, "FILE")},
+           {"key", "its private key, PEM", TextField(controller.key_file, "FILE")},
+           {"server-name", "name in the controller's certificate; empty: the address's host",
+            TextField(controller.server_name, "NAME")},
+           {"insecure-loopback", "dial without TLS; only loopback addresses",
+            FlagField(controller.insecure_loopback)}},
+          {},
+          {}};
+}
+
+std::vector<ConfigSection> DaemonSections(AgentConfig& config) {
+  return {
+      ControllerSection(config.controller),
+      {"node",
+       "What the daemon says of this node.",
+       {{"name", "unique; in a cluster the Kubernetes node's name; empty: the host name",
+         TextField(config.node.name, "NAME")},
+        {"labels", "for selecting nodes (taken over on SIGHUP)",
+         CommaSeparated(MapField(config.node.labels))},
+        {"measure-disks", "measure the cache directories' disks at start: 256 MiB, some seconds",
+         FlagField(config.node.measure_disks)}},
+       {},
+       {}},
+      {"limits",
+       "Over all tasks of the daemon, until a controller says otherwise (taken over on SIGHUP).\n"
+       "Rates in Mbit/s, or with a unit such as 2G; 0: no limit.",
+       {{"node-download", "from stores", RateField(config.limits.download)},
+        {"node-disk-write", "to cache directories", RateField(config.limits.disk_write)}},
+       {},
+       {}},
+      {"admin",
+       "Metrics, health and configuration over HTTP.",
+       {{"listen", "address and port", TextField(config.admin_listen, "HOST:PORT")}},
+       {},
+       {}},
+      {"log",
+       "One line on stderr for each change of state.",
+       {{"level", "from which level on (taken over on SIGHUP)",
+         ChoiceField(config.log_level, {"debug", "info", "warn", "error"})},
+        {"format", "text or json", ChoiceField(config.log_format, {"text", "json"})}},
+       {},
+       {}},
+  };
+}
+
 }  // namespace
+
+void ValidateServeConfig(const AgentConfig& config, Problems& problems) {
+  const auto& controller = config.controller;
+  const bool files = !controller.ca_file.empty() || !controller.certificate_file.empty() ||
+                     !controller.key_file.empty();
+  if (controller.insecure_loopback && files) {
+    problems.Add("controller.insecure-loopback goes with no certificate: leave one of them out");
+  }
+  for (const auto& address : controller.addresses) {
+    const auto colon = address.rfind(':');
+    if (colon == std::string::npos || colon == 0 || colon + 1 == address.size()) {
+      problems.Add("controller.addresses: \"" + address + "\" is not HOST:PORT");
+    } else if (controller.insecure_loopback && !IsLoopback(address)) {
+      problems.Add("controller.addresses: " + address +
+                   " is not a loopback address, so it needs ca, certificate and key");
+    }
+  }
+  if (controller.addresses.empty() || controller.insecure_loopback) return;
+  if (controller.ca_file.empty() || controller.certificate_file.empty() ||
+      controller.key_file.empty()) {
+    problems.Add(
+        "controller.ca, controller.certificate and controller.key are needed together "
+        "(or insecure-loopback, for a controller on this machine)");
+  }
+}
 
 ConfigSchema AgentConfigSchema(AgentConfig& config) {
   auto& cache = config.cache;
   auto& engine = config.engine;
   auto& fetch = engine.fetch;
-  return {
+  ConfigSchema schema = {
       {"cache",
        "The node's JuiceFS cache, as the client that will mount is told about it.",
        {{"cache-dir", "cache directories of the client that will mount",
@@ -86,6 +188,8 @@ ConfigSchema AgentConfigSchema(AgentConfig& config) {
        {},
        {}},
   };
+  for (auto& section : DaemonSections(config)) schema.push_back(std::move(section));
+  return schema;
 }
 
 }  // namespace prewarm::agent

@@ -80,6 +80,7 @@ class DirectoriesOnDisk final : public BlockCache {
   Result<StagedBlock> Stage(juicefs::BlockId block, std::span<std::byte> buffer, std::size_t size,
                             SpaceReservation reservation) override;
   std::vector<Result<Published>> Publish(std::vector<StagedBlock> blocks) override;
+  Result<bool> Remove(juicefs::BlockId block, std::uint64_t inode) override;
 
  private:
   struct Room {
@@ -209,6 +210,10 @@ std::vector<Result<Published>> DirectoriesOnDisk::Publish(std::vector<StagedBloc
     for (std::size_t i = 0; i < members.size(); ++i) answers[members[i]] = std::move(named[i]);
   }
   return answers;
+}
+
+Result<bool> DirectoriesOnDisk::Remove(juicefs::BlockId block, std::uint64_t inode) {
+  return directories_.at(DirectoryOf(block)).Remove(PlaceOf(block, options_.hash_prefix), inode);
 }
 
 Status CheckOptions(const CacheOptions& options) {

@@ -137,6 +137,10 @@ class BlockCache {
   // block that somebody else published meanwhile is checked: kAlreadyThere if whole, else
   // foreign_file. A failed sync drops the blocks it covered (disk_error) and is never repeated.
   virtual std::vector<Result<Published>> Publish(std::vector<StagedBlock> blocks) = 0;
+
+  // Takes the block's file away if it still is the regular file with this inode and has no other
+  // name; true if it was taken away. What a client has put there meanwhile stays.
+  virtual Result<bool> Remove(juicefs::BlockId block, std::uint64_t inode) = 0;
 };
 
 }  // namespace prewarm::agent

@@ -166,6 +166,21 @@ Result<int> CacheDirectory::OpenBlock(const BlockPlace& place) {
   }
 }
 
+Result<bool> CacheDirectory::Remove(const BlockPlace& place, std::uint64_t inode) {
+  if (!exists()) return false;
+  auto folder = folders_->Find(place.folder);
+  if (!folder && folder.error().code == ErrorCode::kNotFound) return false;
+  if (!folder) return Error(std::move(folder).error());
+  struct stat file{};
+  const bool found =
+      ::fstatat((*folder)->get(), place.name.c_str(), &file, AT_SYMLINK_NOFOLLOW) == 0;
+  const bool ours = found && S_ISREG(file.st_mode) && file.st_ino == inode && file.st_nlink == 1;
+  if (found && !ours) return false;
+  if (found && ::unlinkat((*folder)->get(), place.name.c_str(), 0) == 0) return true;
+  if (errno == ENOENT) return false;
+  return DiskError(errno, path_ + "/" + place.folder + "/" + place.name, volume_.get());
+}
+
 Status CacheDirectory::CheckStillThere() const {
   struct stat now{};
   if (::stat(path_.c_str(), &now) != 0) {

@@ -44,6 +44,9 @@ class CacheDirectory {
   // kNotFound, or kConflict for what is not a regular file.
   Result<int> OpenBlock(const BlockPlace& place);
 
+  // See BlockCache::Remove.
+  Result<bool> Remove(const BlockPlace& place, std::uint64_t inode);
+
   // Reason cache_directory_gone if the path no longer leads to this directory: unmounted, replaced
   // or removed. Whoever writes on then would fill the disk under a missing mount.
   Status CheckStillThere() const;

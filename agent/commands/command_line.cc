@@ -25,7 +25,9 @@ constexpr auto kFooter =
     "META_PASSWORD_FILE, SENTINEL_PASSWORD, JFS_RSA_PASSPHRASE, ACCESS_KEY and SECRET_KEY, and "
     "the\n"
     "variables of the cloud SDKs.\n"
-    "Exit codes: 0 done, 1 failed, 2 wrong use, 3 partly done.";
+    "Exit codes: 0 done, 1 failed, 2 wrong use, 3 partly done. The daemon ends with 0 when asked "
+    "to;\n"
+    "SIGHUP makes it read its file again.";
 
 // Words that are not keys of the configuration.
 struct RawOptions {
@@ -98,6 +100,7 @@ void AddConfigOptions(CLI::App& app, RawOptions& raw) {
 }
 
 struct Commands {
+  CLI::App* serve;
   CLI::App* warm;
   CLI::App* verify;
   CLI::App* probe;
@@ -105,6 +108,9 @@ struct Commands {
 
 Commands AddCommands(CLI::App& app, RawOptions& raw, ConfigOptions& config,
                      const ConfigSchema& schema) {
+  auto* serve = app.add_subcommand(
+      "serve", "be this node's daemon: do what a controller orders (the default command)");
+  for (const auto& section : schema) config.AddSection(*serve, section.name);
   auto* warm = app.add_subcommand("warm", "fetch the blocks of files into the cache directory");
   AddVolumeOptions(*warm, raw, config);
   config.AddSection(*warm, "fetch", nullptr);
@@ -115,8 +121,18 @@ Commands AddCommands(CLI::App& app, RawOptions& raw, ConfigOptions& config,
                    "compare every byte with the object store");
   auto* probe = app.add_subcommand("probe", "measure cache directories and look at live mounts");
   AddProbeOptions(*probe, raw, config, schema);
-  for (auto* command : {warm, verify, probe}) command->allow_extras()->fallthrough();
-  return {warm, verify, probe};
+  for (auto* command : {serve, warm, verify, probe}) command->allow_extras()->fallthrough();
+  return {serve, warm, verify, probe};
+}
+
+// The configuration of the daemon, as the same words would give it later.
+std::function<Result<AgentConfig>()> ReadAgain(int argc, const char* const* argv) {
+  return [words = std::vector<std::string>(argv, argv + argc)]() -> Result<AgentConfig> {
+    std::vector<const char*> pointers;
+    for (const auto& word : words) pointers.push_back(word.c_str());
+    TRY(auto line, ParseCommandLine(static_cast<int>(pointers.size()), pointers.data()));
+    return std::move(line.serve)->config;
+  };
 }
 
 }  // namespace
@@ -143,17 +159,18 @@ Result<CommandLine> ParseCommandLine(int argc, const char* const* argv) {
   Problems problems;
   if (!raw.config_file.empty()) ReadConfigFile(schema, raw.config_file, problems);
   config_options.Apply(problems);
+  const bool serves = app.get_subcommands().empty() || commands.serve->parsed();
+  if (serves && problems.empty()) ValidateServeConfig(config, problems);
   if (raw.check_config || raw.print_config) {
     TRY_STATUS(problems.ToStatus(ErrorCode::kInvalidConfig));
     line.answer = raw.print_config ? PrintConfig(schema) : "the configuration is right\n";
     return line;
   }
-  if (app.get_subcommands().empty()) {
-    problems.Add("no command given: warm, verify or probe (--help says more)");
-  }
 
   const auto output = raw.json ? Output::kJson : Output::kText;
-  if (commands.warm->parsed()) {
+  if (serves) {
+    line.serve = ServeOptions{config, ReadAgain(argc, argv)};
+  } else if (commands.warm->parsed()) {
     line.warm = WarmOptions{InterpretVolume(raw, config, problems), config.engine,
                             config.honour_volume_limit, raw.dry_run, output};
   } else if (commands.verify->parsed()) {

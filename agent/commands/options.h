@@ -1,8 +1,9 @@
-// The command line of the one-shot commands, as values. Names and meanings are the JuiceFS client's
+// The command line, as values. Names and meanings are the JuiceFS client's
 // where it has the option.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -48,9 +49,16 @@ struct ProbeOptions {
   Output output = Output::kText;
 };
 
+// The daemon. `read_again` gives the same command line with its file as it is then.
+struct ServeOptions {
+  AgentConfig config;
+  std::function<Result<AgentConfig>()> read_again;
+};
+
 // What to run; exactly one is set, or none where there is only
 // something to answer.
 struct CommandLine {
+  std::optional<ServeOptions> serve;
   std::optional<WarmOptions> warm;
   std::optional<VerifyOptions> verify;
   std::optional<ProbeOptions> probe;

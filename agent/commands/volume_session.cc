@@ -1,12 +1,10 @@
 #include "agent/commands/volume_session.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
-#include <random>
 #include <utility>
 
-#include "agent/warm/retry_policy.h"
+#include "agent/tasks/volume_checks.h"
 #include "common/async/deadline.h"
 #include "common/async/offload.h"
 
@@ -14,7 +12,6 @@ namespace prewarm::agent {
 namespace {
 
 constexpr auto kConnectLimit = std::chrono::seconds(10);
-constexpr std::size_t kStoreAttempts = 5;
 
 std::optional<std::string> EnvironmentVariable(std::string_view name) {
   const char* value = std::getenv(std::string(name).c_str());
@@ -129,31 +126,7 @@ Result<std::unique_ptr<ObjectStore>> VolumeSession::MakeStore() const {
 
 Task<Status> VolumeSession::CheckStore() {
   CO_TRY(auto store, MakeStore());
-  const std::string key = settings_.name + "/juicefs_uuid";
-  std::array<std::byte, 8192> buffer{};
-  std::mt19937_64 random(std::random_device{}());
-  ReadRequest request;
-  request.key = key;
-  for (std::size_t attempt = 1;; ++attempt) {
-    auto read = co_await store->Read(request, buffer);
-    if (read) {
-      auto plain = codec_->Decrypt(std::span(buffer).first(read->size));
-      if (!plain) co_return std::move(plain).error().Within(store->Describe());
-      const std::string_view text(reinterpret_cast<const char*>(plain->data()), plain->size());
-      if (text.substr(0, settings_.uuid.size()) == settings_.uuid) co_return Status();
-      co_return Fail(ErrorCode::kConflict, store->Describe() + " belongs to another volume: its " +
-                                               key + " does not hold " + settings_.uuid);
-    }
-    const auto& error = read.error();
-    if (error.code == ErrorCode::kNotFound && error.reason == Reason::kNotFound) co_return Status();
-    if (!IsRetryable(error.code) || attempt == kStoreAttempts || co_await Stopping()) {
-      co_return std::move(read).error().Within(store->Describe());
-    }
-    request.fresh_connection = true;
-    if (!co_await SleepFor(PauseBefore(attempt, random))) {
-      co_return Fail(ErrorCode::kCancelled, "stopped", Reason::kCancelled);
-    }
-  }
+  co_return co_await CheckStoreOwner(*store, settings_, *codec_);
 }
 
 }  // namespace prewarm::agent

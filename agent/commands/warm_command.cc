@@ -6,16 +6,15 @@
 #include <cinttypes>
 #include <cstdio>
 #include <fstream>
-#include <map>
 #include <string>
 #include <utility>
 
+#include "agent/tasks/volume_checks.h"
 #include "agent/warm/plan_scan.h"
 #include "common/async/deadline.h"
 #include "common/async/offload.h"
 #include "common/async/task_group.h"
 #include "common/base/units.h"
-#include "common/juicefs/trailer.h"
 
 namespace prewarm::agent {
 namespace {
@@ -44,20 +43,6 @@ void AddProcessUsage(WarmReport& report) {
 }
 
 double Seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
-
-// What a file system must hold for some blocks, by the client's own arithmetic: 4096 more each.
-std::uint64_t Footprint(const PlannedWork::PerDirectory& work) {
-  return work.missing_bytes + work.missing_blocks * 4096;
-}
-
-Error TooSmall(const std::string& path, std::uint64_t needed, std::uint64_t room,
-               const std::string& because) {
-  return Fail(ErrorCode::kNoSpace,
-              "cache directory " + path + " is too small for the plan by " +
-                  FormatBytes(needed - room) + ": it needs " + FormatBytes(needed) + ", and " +
-                  FormatBytes(room) + " " + because,
-              Reason::kNoSpace);
-}
 
 void AddCounts(Tally::Counts& sum, const Tally::Counts& counts) {
   sum.fetched_blocks += counts.fetched_blocks;
@@ -111,7 +96,7 @@ Task<Result<WarmReport>> WarmCommand::Run() {
   if (options_.dry_run) {
     report.status = WarmStatus::kPlanned;
   } else {
-    CO_TRY_STATUS(CheckRoom(report));
+    CO_TRY_STATUS(CheckRoom(report.directories, report.work));
     CO_TRY_STATUS(co_await Execute(std::move(planned), report));
   }
   report.visibility = session_->LookAtMounts();
@@ -141,42 +126,6 @@ Task<Result<WarmCommand::Planned>> WarmCommand::Plan(WarmReport& report) {
   CO_TRY(report.directories,
          co_await Offload(context_.disk_pool, [this] { return session_->cache().Usage(); }));
   co_return planned;
-}
-
-Status WarmCommand::CheckRoom(const WarmReport& report) const {
-  struct Needed {
-    std::uint64_t bytes = 0;
-    std::uint64_t inodes = 0;
-  };
-  std::map<std::uint64_t, Needed> by_device;
-  for (std::size_t i = 0; i < report.directories.size(); ++i) {
-    const auto& directory = report.directories[i];
-    const auto& work = report.work.directories[i];
-    if (work.missing_blocks == 0) continue;
-    const auto room =
-        directory.capacity_bytes - std::min(directory.capacity_bytes, directory.cached_bytes);
-    if (Footprint(work) > room) {
-      return TooSmall(
-          directory.path, Footprint(work), room,
-          "of its share of --cache-size (" + FormatBytes(directory.capacity_bytes) + ") are free");
-    }
-    auto& needed = by_device[directory.device];
-    needed.bytes += Footprint(work);
-    needed.inodes += work.missing_blocks;
-    if (needed.inodes > directory.available_inodes) {
-      return Fail(ErrorCode::kNoSpace,
-                  "cache directory " + directory.path +
-                      " has too few inodes for the plan: it needs " + FormatCount(needed.inodes) +
-                      ", and " + FormatCount(directory.available_inodes) + " may be used",
-                  Reason::kNoInodes);
-    }
-    if (needed.bytes > directory.available_bytes) {
-      return TooSmall(directory.path, needed.bytes, directory.available_bytes,
-                      "may be used before less than " + FormatBytes(directory.floor_bytes) +
-                          " of its disk are free (--free-space-ratio and a margin)");
-    }
-  }
-  return {};
 }
 
 Task<Status> WarmCommand::Execute(Planned planned, WarmReport& report) {

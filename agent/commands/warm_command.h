@@ -30,8 +30,6 @@ class WarmCommand {
   Task<Status> Execute(Planned planned, WarmReport& report);
   Task<Result<EngineOutcome>> FetchWithProgress(const Planned& planned, WarmReport& report);
   Task<void> ShowProgress(WarmRun& run, const WarmReport& report, std::uint64_t total_bytes);
-  // Two words in a row about the room on the disks: nothing, or what is short and by how much.
-  Status CheckRoom(const WarmReport& report) const;
   void Conclude(WarmReport& report, const EngineOutcome& outcome);
 
   const CommandContext& context_;

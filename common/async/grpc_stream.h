@@ -31,6 +31,7 @@ class MessageStream : public std::enable_shared_from_this<MessageStream<In, Out>
     std::function<void(In*)> start_read;
     std::function<void(const Out*)> start_write;
     std::function<void(const grpc::Status&)> end;  // once; nothing is started afterwards
+    std::function<void()> close_writes;            // clients only: nothing more will be written
   };
 
   explicit MessageStream(boost::asio::any_io_executor executor)
@@ -48,6 +49,15 @@ class MessageStream : public std::enable_shared_from_this<MessageStream<In, Out>
   }
   [[nodiscard]] std::size_t queued() const { return outgoing_.size(); }
   [[nodiscard]] bool ended() const { return !wire_; }
+  // By the other side, which has said all it had to say.
+  [[nodiscard]] bool other_side_ended() const { return other_side_ended_; }
+
+  // At a client: ends its own direction after what is queued. The other side has then received all
+  // of it, and answers by ending the stream, which Receive reports.
+  void CloseWrites() {
+    closing_ = true;
+    Write();
+  }
 
   // The next message. kUnavailable: the other side is gone; kCancelled: the task was stopped.
   Task<Result<In>> Receive() {
@@ -82,7 +92,10 @@ class MessageStream : public std::enable_shared_from_this<MessageStream<In, Out>
   void OnReadDone(bool ok) {
     boost::asio::post(executor_, [self = this->shared_from_this(), ok] {
       self->reading_ = false;
-      if (!ok) return self->End(grpc::Status::OK);
+      if (!ok) {
+        self->other_side_ended_ = true;
+        return self->End(grpc::Status::OK);
+      }
       self->incoming_ = std::move(*self->incoming_space_);
       self->changed_.cancel();
     });
@@ -105,7 +118,11 @@ class MessageStream : public std::enable_shared_from_this<MessageStream<In, Out>
   }
 
   void Write() {
-    if (!wire_ || writing_ || outgoing_.empty()) return;
+    if (!wire_ || writing_) return;
+    if (outgoing_.empty()) {
+      if (std::exchange(closing_, false) && wire_->close_writes) wire_->close_writes();
+      return;
+    }
     writing_ = true;
     written_ = std::make_unique<Out>(std::move(outgoing_.front()));
     outgoing_.pop_front();
@@ -123,6 +140,8 @@ class MessageStream : public std::enable_shared_from_this<MessageStream<In, Out>
   std::optional<In> incoming_;
   bool reading_ = false;
   bool writing_ = false;
+  bool other_side_ended_ = false;
+  bool closing_ = false;  // once everything queued is written
 };
 
 // The server's side: made in the service's method, which returns it. Deletes itself.
@@ -137,7 +156,7 @@ class ServerStreamReactor final : public grpc::ServerBidiReactor<In, Out> {
     boost::asio::post(executor, [this, begin = std::move(begin), stream = stream_] {
       stream->Open({[this](In* in) { this->StartRead(in); },
                     [this](const Out* out) { this->StartWrite(out); },
-                    [this](const grpc::Status& status) { this->Finish(status); }});
+                    [this](const grpc::Status& status) { this->Finish(status); }, nullptr});
       begin(stream);
     });
   }
@@ -167,9 +186,11 @@ class ClientStreamReactor final : public grpc::ClientBidiReactor<Out, In> {
     stream->Open({[reactor](In* in) { reactor->StartRead(in); },
                   [reactor](const Out* out) { reactor->StartWrite(out); },
                   [reactor](const grpc::Status&) {
-                    reactor->context_->TryCancel();
+                    // A cancel on the heels of the server's last word would hide its status.
+                    if (!reactor->stream_->other_side_ended()) reactor->context_->TryCancel();
                     reactor->RemoveHold();
-                  }});
+                  },
+                  [reactor] { reactor->StartWritesDone(); }});
     start(reactor->context_.get(), reactor);
     reactor->AddHold();  // operations start outside callbacks until the stream's end
     reactor->StartCall();

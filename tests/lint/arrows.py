@@ -24,8 +24,12 @@ ARROWS = {
     "agent/cache": ["common/base", "common/async", "common/juicefs"],
     "agent/mount": ["common/base", "common/juicefs"],
     "agent/warm": ["common/base", "common/async", "common/juicefs", "agent/store", "agent/cache"],
+    "agent/tasks": ["common", "agent/agent_config.h", "agent/store", "agent/cache", "agent/mount",
+                    "agent/warm"],
+    "agent/link": ["common", "prewarm/v1", "agent/agent_config.h", "agent/tasks",
+                   "agent/warm/end_signal.h"],
     "agent/commands": ["common", "agent/agent_config.h", "agent/store", "agent/cache", "agent/mount",
-                       "agent/warm"],
+                       "agent/warm", "agent/tasks"],
     "agent": ["common", "agent"],
     "prewarm/v1": [],  # generated from proto/prewarm/v1
     "controller/plan": ["common/base", "common/juicefs"],
@@ -44,7 +48,7 @@ PURE = [
     "common/base/", "common/juicefs/", "controller/plan/",
     "agent/warm/concurrency.", "agent/warm/presence.", "agent/warm/request_window.",
     "agent/warm/retry_policy.", "agent/warm/run_queue.", "agent/warm/run_rank.",
-    "agent/warm/run_work.",
+    "agent/warm/run_work.", "controller/reconcile/follow_timer.",
 ]
 IMPURE_HEADERS = re.compile(
     r"boost/(asio|beast)|grpcpp/|google/protobuf|openssl/ssl\.h|hiredis|yaml-cpp|spdlog|prometheus")

@@ -44,6 +44,7 @@ class NamesOnlyCache final : public BlockCache {
     }
     return results;
   }
+  Result<bool> Remove(juicefs::BlockId, std::uint64_t) override { return false; }
 
   std::set<std::uint32_t> present;
   std::uint32_t unreadable = ~0U;
