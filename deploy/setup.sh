@@ -11,7 +11,7 @@ build_packages=(
   libyaml-cpp-dev libsqlite3-dev prometheus-cpp-dev
   libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
 )
-quickstart_packages=(python3 python3-venv redis-server redis-tools fuse3 procps)
+quickstart_packages=(curl python3 python3-venv redis-server redis-tools fuse3 procps)
 test_packages=(
   "${quickstart_packages[@]}"
   libgtest-dev libgmock-dev libbenchmark-dev redis-sentinel nginx-light

@@ -112,9 +112,8 @@ std::shared_ptr<AgentRegistry::Session> AgentRegistry::Register(const v1::Hello&
       static_cast<std::int32_t>(interval % 1'000'000'000));
   Post(*session, std::move(welcome));
   for (const auto& report : hello.tasks()) Take(*session, report);
-  log_.Info("agent_connected", {{"node", session->node},
-                                {"version", hello.version()},
-                                {"tasks", hello.tasks_size()}});
+  log_.Info("agent_connected",
+            {{"node", session->node}, {"version", hello.version()}, {"tasks", hello.tasks_size()}});
   changed_();
   return session;
 }

@@ -146,8 +146,8 @@ ApiResult<void> ControllerService::ChooseNodes(Draft& draft, const std::string& 
   const auto& spec = draft.prewarm.spec;
   std::map<std::string, std::uint64_t> queued;
   for (const auto& task : parts_.reconciler.Queue()) queued[task.node] += task.missing_bytes;
-  draft.placement =
-      Place(spec.nodes, draft.plan->blocks.bytes(), uuid, parts_.agents.Nodes(), queued);
+  draft.placement = Place(spec.nodes, draft.plan->blocks.bytes(), uuid, parts_.agents.Nodes(),
+                          queued, parts_.reconciler.options().limits);
   if (!draft.placement.nodes.empty()) return {};
   if (draft.placement.rejected.empty()) {
     return Refuse(Invalid("no-node", "spec.nodes",

@@ -39,6 +39,7 @@ class S3Store:
     """versitygw: checks signatures, keeps each object as a file."""
 
     kind = "s3"
+    env = {"ACCESS_KEY": ACCESS_KEY, "SECRET_KEY": SECRET_KEY}  # for those who have only these
 
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
@@ -82,6 +83,7 @@ class NginxStore:
     """The objects of a FileStore, served unsigned at full speed, with every request in a log."""
 
     kind = "s3"
+    env = {"ACCESS_KEY": ACCESS_KEY, "SECRET_KEY": SECRET_KEY}  # for those who have only these
 
     def __init__(self, folder, objects):
         self.folder = pathlib.Path(folder)
