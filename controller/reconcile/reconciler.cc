@@ -165,10 +165,10 @@ Effect Reconciler::AddNodes(Prewarm& prewarm, const Job& job) const {
     if (prewarm.tasks.size() >= selector.count) return Effect::kNone;
     selector.count -= static_cast<std::uint32_t>(prewarm.tasks.size());
   }
-  const auto& volume = volumes_.at(prewarm.spec.volume);
-  const auto& descriptor = volume->descriptor();
-  const auto placement =
-      Place(selector, job.plan->blocks.bytes(), descriptor ? descriptor->uuid : "", fresh, {});
+  const auto volume = volumes_.find(prewarm.spec.volume);
+  if (volume == volumes_.end() || !volume->second->descriptor()) return Effect::kNone;
+  const auto placement = Place(selector, job.plan->blocks.bytes(),
+                               volume->second->descriptor()->uuid, fresh, {}, options_.limits);
   for (const auto& node : placement.nodes) {
     prewarm.tasks[node] = NewTask(node, prewarm.generation, *job.plan);
   }
