@@ -149,12 +149,14 @@ class Controller {
 
   // Waits for the lead, then works until it is stopped or the lead is lost.
   Task<void> Lead() {
-    epoch_ = co_await leadership_.Acquire();
-    if (epoch_ == 0) co_return;
+    const auto epoch = co_await leadership_.Acquire();
+    if (epoch == 0) co_return;
+    holds_lease_ = true;
     if (const auto loaded = co_await jobs_.Load(config_.keep_ended); !loaded) {
       co_return Lose(loaded.error());
     }
-    agents_.SetEpoch(epoch_);
+    epoch_ = epoch;
+    agents_.SetEpoch(epoch);
     serving_.Spawn("write", jobs_.WriteLoop());
     serving_.Spawn("reconcile", reconciler_.Run());
     service_.SetLeading(true);
@@ -165,13 +167,13 @@ class Controller {
   // starts in its place reads everything anew.
   void Lose(const Error& why) {
     log_.Error("lead_lost", {{"why", why}});
+    holds_lease_ = false;
     epoch_ = 0;
     exit_code_ = kExitFailed;
     lead_.Stop();
   }
 
   Task<void> Close() {
-    const bool leads = epoch_ != 0;
     service_.SetLeading(false);
     public_.Stop();
     links_.Stop();
@@ -187,7 +189,7 @@ class Controller {
         return true;
       }));
     }
-    if (leads) co_await leadership_.GiveUp();
+    if (holds_lease_) co_await leadership_.GiveUp();
     log_.Info("stopped");
     stop_.Ignore();
   }
@@ -237,7 +239,8 @@ class Controller {
   boost::asio::thread_pool store_pool_{1};
   boost::asio::thread_pool file_pool_{2};
   int exit_code_ = 0;
-  std::uint64_t epoch_ = 0;  // 0: does not lead
+  bool holds_lease_ = false;
+  std::uint64_t epoch_ = 0;  // 0: does not lead, or does not know yet what was accepted
 
   TaskGroup main_{loop_.get_executor()};
   TaskGroup lead_{loop_.get_executor()};

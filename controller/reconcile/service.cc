@@ -11,6 +11,7 @@
 namespace prewarm::controller {
 namespace {
 
+constexpr auto kAgentsComeBack = std::chrono::seconds(10);
 constexpr auto kMetadataRetry = std::chrono::seconds(5);
 
 std::string NewId() {
@@ -95,6 +96,16 @@ class ControllerService::KeyInUse {
 ControllerService::ControllerService(Parts parts)
     : parts_(std::move(parts)), key_released_(parts_.executor) {}
 
+void ControllerService::SetLeading(bool leading) {
+  leading_ = leading;
+  leading_since_ = parts_.clock.Now();
+}
+
+// Agents dial again within five seconds; a refusal for want of nodes would be wrong before.
+bool ControllerService::AgentsMayStillCome() const {
+  return parts_.clock.Now() - leading_since_ < kAgentsComeBack;
+}
+
 ApiResult<void> ControllerService::Ready() const {
   if (leading_) return {};
   Problem problem{ProblemKind::kUnavailable, "not-leading",
@@ -149,6 +160,12 @@ ApiResult<void> ControllerService::ChooseNodes(Draft& draft, const std::string& 
   draft.placement = Place(spec.nodes, draft.plan->blocks.bytes(), uuid, parts_.agents.Nodes(),
                           queued, parts_.reconciler.options().limits);
   if (!draft.placement.nodes.empty()) return {};
+  if (AgentsMayStillCome()) {
+    Problem problem{ProblemKind::kUnavailable, "agents-come",
+                    "this controller has just taken the lead and its agents are still connecting"};
+    problem.retry_after = std::chrono::seconds(1);
+    return Refuse(std::move(problem));
+  }
   if (draft.placement.rejected.empty()) {
     return Refuse(Invalid("no-node", "spec.nodes",
                           parts_.agents.Nodes().empty()

@@ -28,7 +28,7 @@ class ControllerService final : public PrewarmService {
   explicit ControllerService(Parts parts);
 
   // Before this, and after losing the lead, every call is refused as kUnavailable.
-  void SetLeading(bool leading) { leading_ = leading; }
+  void SetLeading(bool leading);
 
   Task<ApiResult<CreateAnswer>> Create(Caller caller, CreateRequest request) override;
   Task<ApiResult<PlanView>> Plan(Caller caller, CreateRequest request) override;
@@ -60,6 +60,7 @@ class ControllerService final : public PrewarmService {
   Task<ApiResult<CreateAnswer>> Accept(const Caller& caller, Draft draft);
   Task<ApiResult<Draft>> WorkOut(const Caller& caller, const CreateRequest& request);
   ApiResult<void> ChooseNodes(Draft& draft, const std::string& uuid) const;
+  [[nodiscard]] bool AgentsMayStillCome() const;
   Forecast ForecastFor(const Prewarm& prewarm) const;
   [[nodiscard]] std::vector<Job*> Superseded(const Prewarm& by) const;
 
@@ -74,6 +75,7 @@ class ControllerService final : public PrewarmService {
 
   Parts parts_;
   bool leading_ = false;
+  SteadyTime leading_since_{};
   std::set<std::pair<std::string, std::string>> keys_in_use_;
   Signal key_released_;
 };

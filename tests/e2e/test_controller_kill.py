@@ -53,6 +53,7 @@ class Submitter(threading.Thread):
                     if problem.status not in (429, 503):
                         self.failures.append(str(problem))
                         return
+                    time.sleep(0.01)
                 except (urllib.error.URLError, ConnectionError, TimeoutError, ValueError, OSError):
                     self.unanswered += 1
                     time.sleep(0.005)  # the pace of a caller whose server is away
