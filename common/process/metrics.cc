@@ -141,9 +141,11 @@ void Metrics::AddBuildInfo(const std::string& prefix, const std::string& version
 
 void Metrics::AddProcess() {
   for (const auto& metric : ProcessMetrics()) {
-    auto type =
-        IsTotal(metric.name) ? prometheus::MetricType::Counter : prometheus::MetricType::Gauge;
-    store_->Add({metric.name, metric.help, type, OneSample(metric.read)});
+    if (IsTotal(metric.name)) {
+      ReadCounter(metric.name, metric.help, metric.read);
+    } else {
+      ReadGauge(metric.name, metric.help, metric.read);
+    }
   }
 }
 
