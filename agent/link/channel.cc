@@ -14,8 +14,8 @@ constexpr int kMessageLimit = 4 << 20;
 constexpr unsigned kReadFilesEvery = 1;  // seconds
 // A controller that stopped without a word is noticed within twice this.
 constexpr int kPingMilliseconds = 5000;
-// The link has its own backoff; the channel must not add one that is not jittered.
-constexpr int kDialMilliseconds = 100;
+// How long one attempt to connect may take. A second one is not made by this channel.
+constexpr int kDialMilliseconds = 10'000;
 
 Result<std::shared_ptr<grpc::ChannelCredentials>> Credentials(const ControllerAddress& controller) {
   if (controller.insecure_loopback) return grpc::InsecureChannelCredentials();
@@ -35,22 +35,31 @@ Result<std::shared_ptr<grpc::ChannelCredentials>> Credentials(const ControllerAd
 
 }  // namespace
 
-Result<std::shared_ptr<grpc::Channel>> OpenChannel(const ControllerAddress& controller,
-                                                   const std::string& address) {
+Result<std::vector<ControllerRoute>> ControllerRoute::To(const ControllerAddress& controller) {
+  std::vector<ControllerRoute> routes;
+  if (controller.addresses.empty()) return routes;
   TRY(const auto credentials, Credentials(controller));
+  for (const auto& address : controller.addresses) {
+    auto& route = routes.emplace_back();
+    route.address_ = address;
+    route.server_name_ = controller.server_name;
+    route.credentials_ = credentials;
+  }
+  return routes;
+}
+
+std::shared_ptr<grpc::Channel> ControllerRoute::Dial() const {
   grpc::ChannelArguments arguments;
-  if (!controller.server_name.empty()) arguments.SetSslTargetNameOverride(controller.server_name);
+  if (!server_name_.empty()) arguments.SetSslTargetNameOverride(server_name_);
   arguments.SetMaxReceiveMessageSize(kMessageLimit);
   arguments.SetMaxSendMessageSize(kMessageLimit);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kPingMilliseconds);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kPingMilliseconds);
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kDialMilliseconds);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kPingMilliseconds);
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kDialMilliseconds);
-  // Not shared with another agent of this process, of which tests have several.
-  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  return grpc::CreateCustomChannel(address, credentials, arguments);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kDialMilliseconds);
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);  // a connection of its own
+  return grpc::CreateCustomChannel(address_, credentials_, arguments);
 }
 
 }  // namespace prewarm::agent

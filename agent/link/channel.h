@@ -1,19 +1,32 @@
-// The gRPC channel to one controller: mutual TLS with files that are read again when they change,
-// or plain on loopback.
+// The way to one controller: mutual TLS with files that are read again when they change, or plain
+// on loopback. Every dial has a gRPC channel of its own, because a channel that is kept redials by
+// itself, without the jitter that keeps a thousand agents from hammering one controller.
 #pragma once
 
 #include <grpcpp/channel.h>
+#include <grpcpp/security/credentials.h>
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "agent/agent_config.h"
 #include "common/base/result.h"
 
 namespace prewarm::agent {
 
-// kInvalidConfig: a file that cannot be read.
-Result<std::shared_ptr<grpc::Channel>> OpenChannel(const ControllerAddress& controller,
-                                                   const std::string& address);
+class ControllerRoute {
+ public:
+  // kInvalidConfig: a file that cannot be read.
+  static Result<std::vector<ControllerRoute>> To(const ControllerAddress& controller);
+
+  // Not connected yet.
+  [[nodiscard]] std::shared_ptr<grpc::Channel> Dial() const;
+
+ private:
+  std::string address_;
+  std::string server_name_;
+  std::shared_ptr<grpc::ChannelCredentials> credentials_;
+};
 
 }  // namespace prewarm::agent

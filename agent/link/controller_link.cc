@@ -4,7 +4,6 @@
 #include <random>
 #include <utility>
 
-#include "agent/link/channel.h"
 #include "agent/warm/end_signal.h"
 #include "common/async/deadline.h"
 #include "common/async/task_group.h"
@@ -35,17 +34,12 @@ Duration IntervalOf(const google::protobuf::Duration& interval) {
 }  // namespace
 
 Result<std::unique_ptr<ControllerLink>> ControllerLink::Open(Context context) {
-  std::vector<std::unique_ptr<v1::AgentLink::Stub>> controllers;
-  for (const auto& address : context.controller.addresses) {
-    TRY(auto channel, OpenChannel(context.controller, address));
-    controllers.push_back(v1::AgentLink::NewStub(std::move(channel)));
-  }
+  TRY(auto controllers, ControllerRoute::To(context.controller));
   return std::unique_ptr<ControllerLink>(
       new ControllerLink(std::move(context), std::move(controllers)));
 }
 
-ControllerLink::ControllerLink(Context context,
-                               std::vector<std::unique_ptr<v1::AgentLink::Stub>> controllers)
+ControllerLink::ControllerLink(Context context, std::vector<ControllerRoute> controllers)
     : context_(std::move(context)),
       controllers_(std::move(controllers)),
       backoff_(std::random_device{}()),
@@ -56,21 +50,20 @@ ControllerLink::ControllerLink(Context context,
 
 Task<void> ControllerLink::Run() {
   for (std::size_t i = 0; !controllers_.empty() && !co_await Stopping();) {
-    NoteEnd(co_await OneStream(*controllers_[i]));
+    NoteEnd(co_await OneStream(controllers_[i]));
     if (std::exchange(again_at_once_, false)) continue;
     i = (i + 1) % controllers_.size();
     if (!co_await SleepFor(backoff_.Next())) co_return;
   }
 }
 
-Task<grpc::Status> ControllerLink::OneStream(v1::AgentLink::Stub& controller) {
+Task<grpc::Status> ControllerLink::OneStream(const ControllerRoute& controller) {
+  const auto stub = v1::AgentLink::NewStub(controller.Dial());
   const auto status = std::make_shared<grpc::Status>();
   const auto over = std::make_shared<EndSignal>(context_.executor);
   stream_ = ClientStreamReactor<v1::ControllerMessage, v1::AgentMessage>::Start(
       context_.executor, std::make_shared<grpc::ClientContext>(),
-      [&controller](auto* context, auto* reactor) {
-        controller.async()->Connect(context, reactor);
-      },
+      [&stub](auto* context, auto* reactor) { stub->async()->Connect(context, reactor); },
       [status, over](const grpc::Status& end) {
         *status = end;
         over->Set();

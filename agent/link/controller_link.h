@@ -15,6 +15,7 @@
 
 #include "agent/agent_config.h"
 #include "agent/link/backoff.h"
+#include "agent/link/channel.h"
 #include "agent/link/plan_assembly.h"
 #include "agent/link/wire.h"
 #include "agent/tasks/node_tasks.h"
@@ -60,9 +61,9 @@ class ControllerLink {
   using Stream = MessageStream<v1::ControllerMessage, v1::AgentMessage>;
   using SharedStream = std::shared_ptr<Stream>;
 
-  ControllerLink(Context context, std::vector<std::unique_ptr<v1::AgentLink::Stub>> controllers);
+  ControllerLink(Context context, std::vector<ControllerRoute> controllers);
   // One stream from hello to its end; how it ended.
-  Task<grpc::Status> OneStream(v1::AgentLink::Stub& controller);
+  Task<grpc::Status> OneStream(const ControllerRoute& controller);
   Task<Status> Talk(SharedStream stream);
   Task<Status> Listen(SharedStream stream);
   Task<void> Report(SharedStream stream);
@@ -77,7 +78,7 @@ class ControllerLink {
   void NoteEnd(const grpc::Status& status);
 
   Context context_;
-  const std::vector<std::unique_ptr<v1::AgentLink::Stub>> controllers_;
+  const std::vector<ControllerRoute> controllers_;
   Backoff backoff_;
   PlanAssembly assembly_;
   SharedStream stream_;  // the one that is there
