@@ -329,5 +329,25 @@ TEST_F(Publish, FourThreadsPublishTheSameBlocksOnce) {
   ExpectTree(25);
 }
 
+TEST_F(Publish, IsTakenBackOnlyWhileTheFileIsTheSameAndHasNoOtherName) {
+  auto cache = Open();
+  const auto inode_of = [&](juicefs::BlockId block) {
+    struct stat file{};
+    EXPECT_EQ(::stat(PathOf(block).c_str(), &file), 0);
+    return file.st_ino;
+  };
+  for (const auto block : {ABlock(1), ABlock(2), ABlock(3)}) {
+    ASSERT_TRUE(PublishBlock(*cache, block));
+  }
+  fs::create_hard_link(PathOf(ABlock(2)), folder_.path() / "staging");
+  EXPECT_TRUE(*cache->Remove(ABlock(1), inode_of(ABlock(1))));
+  EXPECT_FALSE(fs::exists(PathOf(ABlock(1))));
+  EXPECT_FALSE(*cache->Remove(ABlock(1), 1)) << "gone already";
+  EXPECT_FALSE(*cache->Remove(ABlock(2), inode_of(ABlock(2)))) << "somebody else needs it";
+  EXPECT_FALSE(*cache->Remove(ABlock(3), inode_of(ABlock(3)) + 1)) << "somebody else's file";
+  EXPECT_FALSE(*cache->Remove(ABlock(4), 1));
+  EXPECT_TRUE(fs::exists(PathOf(ABlock(2))) && fs::exists(PathOf(ABlock(3))));
+}
+
 }  // namespace
 }  // namespace prewarm::agent

@@ -99,6 +99,36 @@ TEST(CommandLine, ChecksAndPrintsTheConfiguration) {
   EXPECT_THAT(wrong.error().message, HasSubstr("/nowhere/agent.yaml"));
 }
 
+TEST(CommandLine, ServesIfNothingElseIsAskedFor) {
+  const auto path = std::filesystem::path(testing::TempDir()) / "serve_test.yaml";
+  std::ofstream(path) << "controller: {addresses: [\"127.0.0.1:9480\"], insecure-loopback: true}\n"
+                         "node: {labels: {pool: gpu}}\n";
+  const auto plain = Parse({"--config", path.c_str()});
+  ASSERT_TRUE(plain) << plain.error().message;
+  ASSERT_TRUE(plain->serve);
+  EXPECT_EQ(plain->serve->config.controller.addresses, std::vector<std::string>{"127.0.0.1:9480"});
+  const auto line = Parse({"serve", "--config", path.c_str(), "--labels", "pool=cpu,zone=b"});
+  ASSERT_TRUE(line) << line.error().message;
+  EXPECT_EQ(line->serve->config.node.labels,
+            (std::map<std::string, std::string>{{"pool", "cpu"}, {"zone", "b"}}));
+  std::ofstream(path) << "limits: {node-download: 80}\n";
+  const auto again = line->serve->read_again();
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(again->limits.download, 10'000'000U);
+  EXPECT_EQ(again->node.labels.at("zone"), "b") << "options still override the file";
+  std::filesystem::remove(path);
+}
+
+TEST(CommandLine, DialsWithoutTlsOnlyOnLoopbackAndOnlyWhenToldTo) {
+  EXPECT_THAT(ErrorOf({"serve", "--addresses", "10.0.0.1:9480"}), HasSubstr("controller.ca"));
+  EXPECT_THAT(ErrorOf({"serve", "--addresses", "10.0.0.1:9480", "--insecure-loopback"}),
+              HasSubstr("not a loopback address"));
+  EXPECT_THAT(ErrorOf({"serve", "--addresses", "controller", "--insecure-loopback"}),
+              HasSubstr("not HOST:PORT"));
+  EXPECT_THAT(ErrorOf({"serve", "--insecure-loopback", "--ca", "ca.pem"}),
+              HasSubstr("leave one of them out"));
+}
+
 TEST(CommandLine, AnswersHelpAndVersion) {
   EXPECT_THAT(Parse({"--help"})->answer, HasSubstr("warm"));
   EXPECT_THAT(Parse({"warm", "--help"})->answer, HasSubstr("--dry-run"));
