@@ -172,11 +172,11 @@ class Daemon {
         log_.Error("config_refused", {{"why", config.error()}});
         continue;
       }
-      TakeConfig(*std::move(config));
+      TakeConfig(*config);
     }
   }
 
-  void TakeConfig(AgentConfig wanted) {
+  void TakeConfig(const AgentConfig& wanted) {
     const auto left = KeysThatNeedARestart(config_, wanted);
     // The controller's word counts for more: what it has set stays.
     const bool limits_are_ours = tasks_.limits() == LimitsOf(config_);

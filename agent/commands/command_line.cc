@@ -129,6 +129,7 @@ Commands AddCommands(CLI::App& app, RawOptions& raw, ConfigOptions& config,
 std::function<Result<AgentConfig>()> ReadAgain(int argc, const char* const* argv) {
   return [words = std::vector<std::string>(argv, argv + argc)]() -> Result<AgentConfig> {
     std::vector<const char*> pointers;
+    pointers.reserve(words.size());
     for (const auto& word : words) pointers.push_back(word.c_str());
     TRY(auto line, ParseCommandLine(static_cast<int>(pointers.size()), pointers.data()));
     return std::move(line.serve)->config;

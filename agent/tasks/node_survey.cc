@@ -151,6 +151,7 @@ Task<void> NodeSurvey::LookAtRoom() {
 
 Task<void> NodeSurvey::LookAtVolumes() {
   std::vector<std::string> paths;
+  paths.reserve(directories_.size());
   for (const auto& directory : directories_) paths.push_back(directory.path);
   const auto cached = co_await Offload(context_.pool, [&paths] { return CountVolumes(paths); });
   const auto mounts = co_await context_.mounts.LookLately(kMountAge);
@@ -185,6 +186,7 @@ Task<void> NodeSurvey::Follow() {
 
 Task<void> NodeSurvey::MeasureDisks() {
   std::vector<std::string> paths;
+  paths.reserve(directories_.size());
   for (const auto& directory : directories_) paths.push_back(directory.path);
   for (const auto& path : paths) {
     if (co_await Stopping()) co_return;

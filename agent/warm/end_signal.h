@@ -13,8 +13,8 @@ namespace prewarm::agent {
 
 class EndSignal : public std::enable_shared_from_this<EndSignal> {
  public:
-  explicit EndSignal(boost::asio::any_io_executor executor)
-      : timer_(std::move(executor), boost::asio::steady_timer::time_point::max()) {}
+  explicit EndSignal(const boost::asio::any_io_executor& executor)
+      : timer_(executor, boost::asio::steady_timer::time_point::max()) {}
 
   void Set() {
     boost::asio::post(timer_.get_executor(), [self = shared_from_this()] {

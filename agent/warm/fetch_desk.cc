@@ -66,7 +66,7 @@ FetchDesk::Ready FetchDesk::Collect(State& state, SteadyTime now) {
   return ready;
 }
 
-void FetchDesk::Send(Ready ready) {
+void FetchDesk::Send(const Ready& ready) {
   for (const auto& [lane, job] : ready.jobs) {
     boost::asio::dispatch(threads_[job.thread]->executor(),
                           [to = lane, what = job] { to->Start(what); });

@@ -81,7 +81,7 @@ class FetchDesk {
   template <class Change>
   void Do(Change change);
   static Ready Collect(State& state, SteadyTime now);
-  void Send(Ready ready);
+  void Send(const Ready& ready);
   // Starts what becomes ready with time, and adapts the number of requests.
   Task<void> Tick();
   void Adapt(State& state, SteadyTime now) const;

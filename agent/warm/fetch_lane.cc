@@ -16,7 +16,7 @@ Error Stopped() { return Fail(ErrorCode::kCancelled, "stopped", Reason::kCancell
 }  // namespace
 
 FetchLane::FetchLane(FetchRun& run, FetchDesk& desk, BufferPool& buffers,
-                     boost::asio::io_context::executor_type executor,
+                     const boost::asio::io_context::executor_type& executor,
                      std::unique_ptr<ObjectStore> store)
     : run_(run), desk_(desk), buffers_(buffers), group_(executor), store_(std::move(store)) {}
 

@@ -18,7 +18,8 @@ namespace prewarm::agent {
 class FetchLane {
  public:
   FetchLane(FetchRun& run, FetchDesk& desk, BufferPool& buffers,
-            boost::asio::io_context::executor_type executor, std::unique_ptr<ObjectStore> store);
+            const boost::asio::io_context::executor_type& executor,
+            std::unique_ptr<ObjectStore> store);
 
   // Takes the block through fetch and publication and tells the desk, also after Stop.
   void Start(const BlockJob& job);

@@ -178,7 +178,7 @@ class ClientStreamReactor final : public grpc::ClientBidiReactor<Out, In> {
   using Stream = MessageStream<In, Out>;
 
   static std::shared_ptr<Stream> Start(
-      boost::asio::any_io_executor executor, std::shared_ptr<grpc::ClientContext> context,
+      const boost::asio::any_io_executor& executor, std::shared_ptr<grpc::ClientContext> context,
       const std::function<void(grpc::ClientContext*, grpc::ClientBidiReactor<Out, In>*)>& start,
       std::function<void(const grpc::Status&)> done) {
     auto* reactor = new ClientStreamReactor(executor, std::move(context), std::move(done));
@@ -205,7 +205,7 @@ class ClientStreamReactor final : public grpc::ClientBidiReactor<Out, In> {
   }
 
  private:
-  ClientStreamReactor(boost::asio::any_io_executor executor,
+  ClientStreamReactor(const boost::asio::any_io_executor& executor,
                       std::shared_ptr<grpc::ClientContext> context,
                       std::function<void(const grpc::Status&)> done)
       : executor_(executor),

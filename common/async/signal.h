@@ -1,5 +1,5 @@
-// Wakes coroutines that wait for something to change. There is no memory: look at the condition, then
-// wait, with no suspension in between. Lives on one executor.
+// Wakes coroutines that wait for something to change. There is no memory: look at the condition,
+// then wait, with no suspension in between. Lives on one executor.
 #pragma once
 
 #include <boost/asio/steady_timer.hpp>
@@ -12,8 +12,8 @@ namespace prewarm {
 
 class Signal {
  public:
-  explicit Signal(boost::asio::any_io_executor executor)
-      : timer_(std::move(executor), boost::asio::steady_timer::time_point::max()) {}
+  explicit Signal(const boost::asio::any_io_executor& executor)
+      : timer_(executor, boost::asio::steady_timer::time_point::max()) {}
 
   void Notify() { timer_.cancel(); }
 
