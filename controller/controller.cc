@@ -185,7 +185,7 @@ class Controller {
     if (grpc_.server != nullptr) {
       // Blocks until gRPC's threads are done with us; their last words arrive on this loop.
       static_cast<void>(co_await Offload(file_pool_, [this] {
-        grpc_.server->Shutdown(std::chrono::system_clock::now() + kGrace);
+        grpc_.server->Shutdown(clock_.WallNow() + kGrace);
         return true;
       }));
     }
@@ -305,8 +305,12 @@ int RunController(int argc, const char* const* argv) {
                "print the configuration in force as a file, with every key explained");
   try {
     app.parse(argc, argv);
-  } catch (const CLI::Success& e) {
-    return app.exit(e);
+  } catch (const CLI::CallForVersion&) {
+    std::puts(app.version().c_str());
+    return 0;
+  } catch (const CLI::CallForHelp&) {
+    std::fputs(app.help().c_str(), stdout);
+    return 0;
   } catch (const CLI::ParseError& e) {
     return ReportError(Fail(ErrorCode::kInvalidArgument, e.what()));
   }
