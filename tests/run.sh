@@ -71,6 +71,7 @@ if [[ $setup == yes ]]; then
   deploy/setup.sh --tests
   tests/deps/install.sh
 fi
+[[ $preset != tsan ]] || export TSAN_OPTIONS=suppressions=$root/tests/tsan_suppressions.txt
 cmake --preset "$preset" -DPREWARM_TESTS=ON >/dev/null
 cmake --build "$build"
 exec ctest --test-dir "$build" --parallel "$jobs" --output-on-failure "${ctest_options[@]}"
