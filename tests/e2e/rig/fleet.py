@@ -27,7 +27,8 @@ class Problem(Exception):
 
 
 class Controller:
-    def __init__(self, folder, volumes, *, fleet=None, env=None, lease="2s"):
+    def __init__(self, folder, volumes, *, fleet=None, env=None, lease="2s", beside=None):
+        """`beside` another one: on its job store, standing by."""
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.env = env or {}
@@ -38,15 +39,16 @@ class Controller:
         self.settings = {
             "listen": {"grpc": "127.0.0.1:0", "http": "127.0.0.1:0", "insecure-loopback": True},
             "api": {"tokens": str(tokens)},
-            "jobs": {"database": str(self.folder / "jobs.db"), "lease": lease},
+            "jobs": {"database": beside.settings["jobs"]["database"] if beside else str(self.folder / "jobs.db"),
+                     "lease": lease},
             "fleet": {"follow-interval": "500ms", **(fleet or {})},
             "volumes": volumes,
         }
         self.config = self.folder / "controller.yaml"
-        self.start()
+        self.start(lead=beside is None)
 
-    def start(self):
-        """Starts it (again), on the ports that it had before."""
+    def start(self, lead=True):
+        """Starts it (again), on the ports that it had before, and waits until it leads."""
         self.config.write_text(json.dumps(self.settings))
         log = self.folder / f"controller-{time.monotonic_ns()}.log"
         self.child = Child([CONTROLLER, "--config", self.config], log, self.env)
@@ -55,7 +57,8 @@ class Controller:
             "the controller to listen")
         self.grpc, self.http = int(found[1]), int(found[2])
         self.settings["listen"].update(grpc=f"127.0.0.1:{self.grpc}", http=f"127.0.0.1:{self.http}")
-        self.child.wait_until(self.ready, "the controller to lead")
+        if lead:
+            self.child.wait_until(self.ready, "the controller to lead")
 
     def ready(self):
         try:
@@ -63,6 +66,9 @@ class Controller:
                 return answer.status == 200
         except (urllib.error.URLError, ConnectionError):
             return False
+
+    def epoch(self):
+        return int(float(re.search(r"^prewarm_controller_epoch (\S+)", self.metrics(), re.MULTILINE)[1]))
 
     def reload(self):
         self.config.write_text(json.dumps(self.settings))
