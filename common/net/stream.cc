@@ -33,7 +33,11 @@ class BasicStream final : public Stream {
   BasicStream(Transport transport, std::string peer)
       : transport_(std::move(transport)), peer_(std::move(peer)) {}
 
+  // A stop that comes between two operations cancels neither, so each asks before it begins.
   Task<Result<std::size_t>> ReadSome(std::span<std::byte> into, Duration limit) override {
+    if (co_await Stopping()) {
+      co_return StreamError(asio::error::operation_aborted, "reading from", peer_);
+    }
     transport_.expires_after(limit);
     const auto [error, size] =
         co_await transport_.async_read_some(asio::buffer(into.data(), into.size()), kAsTuple);
@@ -42,6 +46,9 @@ class BasicStream final : public Stream {
   }
 
   Task<Status> Write(std::span<const std::byte> bytes, Duration limit) override {
+    if (co_await Stopping()) {
+      co_return StreamError(asio::error::operation_aborted, "writing to", peer_);
+    }
     transport_.expires_after(limit);
     const auto [error, size] =
         co_await asio::async_write(transport_, asio::buffer(bytes.data(), bytes.size()), kAsTuple);

@@ -255,6 +255,19 @@ TEST_F(StreamTest, StopEndsAPendingRead) {
                 Reason::kCancelled);
 }
 
+// Reads once the group of the coroutine has been stopped.
+Task<Result<std::size_t>> ReadAfterTheStop(Stream& stream, std::span<std::byte> into) {
+  co_await SleepFor(1h);  // cut short by the stop
+  co_return co_await stream.ReadSome(into, 1h);
+}
+
+TEST_F(StreamTest, NothingBeginsAfterAStop) {
+  Connect();
+  std::array<std::byte, 10> into{};
+  ExpectFailure(RunAndStop(loop_, ReadAfterTheStop(*stream_, into)), ErrorCode::kCancelled,
+                Reason::kCancelled);
+}
+
 TEST_F(StreamTest, StopEndsAPendingWrite) {
   Connect();
   const std::string bytes(64 << 20, 'x');
