@@ -36,6 +36,7 @@ class ScriptedController final : public v1::AgentLink::CallbackService {
       std::optional<std::uint64_t> epoch = 1, int port = 0,
       std::shared_ptr<grpc::ServerCredentials> credentials = grpc::InsecureServerCredentials())
       : epoch_(epoch), port_(port) {
+    group_ = std::make_unique<TaskGroup>(thread_.executor());  // before the first agent
     grpc::ServerBuilder builder;
     builder.AddListeningPort("127.0.0.1:" + std::to_string(port), std::move(credentials), &port_);
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
@@ -43,7 +44,6 @@ class ScriptedController final : public v1::AgentLink::CallbackService {
     builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0);
     builder.RegisterService(this);
     server_ = builder.BuildAndStart();
-    group_ = std::make_unique<TaskGroup>(thread_.executor());
   }
   ~ScriptedController() override {
     On([this] {
