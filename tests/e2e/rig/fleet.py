@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import signal
+import ssl
 import subprocess
 import time
 import urllib.error
@@ -27,17 +28,19 @@ class Problem(Exception):
 
 
 class Controller:
-    def __init__(self, folder, volumes, *, fleet=None, env=None, lease="2s", beside=None):
-        """`beside` another one: on its job store, standing by."""
+    def __init__(self, folder, volumes, *, fleet=None, env=None, lease="2s", beside=None, tls=None):
+        """`beside` another one: on its job store, standing by. `tls`: certificate, key and client-ca."""
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.env = env or {}
+        self.authority = None  # the file by which callers trust a controller with TLS
+        self.scheme = "https" if tls else "http"
         tokens = self.folder / "tokens"
         tokens.write_text(f"{TOKEN},team,default,get+create+cancel+metrics\n"
                           f"foreign-token,others,elsewhere,get+create+cancel\n")
         tokens.chmod(0o600)
         self.settings = {
-            "listen": {"grpc": "127.0.0.1:0", "http": "127.0.0.1:0", "insecure-loopback": True},
+            "listen": {"grpc": "127.0.0.1:0", "http": "127.0.0.1:0", **(tls or {"insecure-loopback": True})},
             "api": {"tokens": str(tokens)},
             "jobs": {"database": beside.settings["jobs"]["database"] if beside else str(self.folder / "jobs.db"),
                      "lease": lease},
@@ -62,10 +65,18 @@ class Controller:
 
     def ready(self):
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.http}/readyz", timeout=5) as answer:
+            url = f"{self.scheme}://127.0.0.1:{self.http}/readyz"
+            with urllib.request.urlopen(url, timeout=5, context=self.trust()) as answer:
                 return answer.status == 200
         except (urllib.error.URLError, ConnectionError):
             return False
+
+    def trust(self):
+        if self.scheme == "http":
+            return None
+        if self.authority:
+            return ssl.create_default_context(cafile=self.authority)
+        return ssl._create_unverified_context()  # the probe of a test's own server
 
     def epoch(self):
         return int(float(re.search(r"^prewarm_controller_epoch (\S+)", self.metrics(), re.MULTILINE)[1]))
@@ -83,12 +94,12 @@ class Controller:
     def call(self, method, path, body=None, *, token=TOKEN, headers=None, seconds=30):
         """The JSON answer; Problem for everything but success."""
         request = urllib.request.Request(
-            f"http://127.0.0.1:{self.http}{path}", method=method,
+            f"{self.scheme}://127.0.0.1:{self.http}{path}", method=method,
             data=None if body is None else json.dumps(body).encode(),
             headers={"Content-Type": "application/json",
                      **({"Authorization": f"Bearer {token}"} if token else {}), **(headers or {})})
         try:
-            with urllib.request.urlopen(request, timeout=seconds) as answer:
+            with urllib.request.urlopen(request, timeout=seconds, context=self.trust()) as answer:
                 text = answer.read()
                 return json.loads(text) if text else None
         except urllib.error.HTTPError as error:
@@ -120,28 +131,30 @@ class Controller:
 
     def ctl(self, *words, token=TOKEN, expect=0, seconds=60):
         done = subprocess.run(
-            [PREWARMCTL, "--server", f"127.0.0.1:{self.grpc}", "--insecure", *map(str, words)],
+            [PREWARMCTL, "--server", f"127.0.0.1:{self.grpc}",
+             *(["--ca", self.authority] if self.authority else ["--insecure"]), *map(str, words)],
             capture_output=True, text=True, timeout=seconds, stdin=subprocess.DEVNULL,
             env={**os.environ, "PREWARM_TOKEN": token})
         assert done.returncode == expect, f"exit {done.returncode}\n{done.stdout}{done.stderr}"
         return done.stdout
 
     def metrics(self):
-        request = urllib.request.Request(f"http://127.0.0.1:{self.http}/metrics",
+        request = urllib.request.Request(f"{self.scheme}://127.0.0.1:{self.http}/metrics",
                                          headers={"Authorization": f"Bearer {TOKEN}"})
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=10, context=self.trust()) as answer:
             return answer.read().decode()
 
 
 class AgentDaemon:
-    def __init__(self, folder, name, controllers, cache_dir=None, *, labels=None, limits=None, env=None):
+    def __init__(self, folder, name, controllers, cache_dir=None, *, labels=None, limits=None, env=None,
+                 tls=None):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.name, self.env = name, env or {}
         self.cache_dir = pathlib.Path(cache_dir or self.folder / "cache")
         self.settings = {
             "controller": {"addresses": [f"127.0.0.1:{one.grpc}" for one in controllers],
-                           "insecure-loopback": True},
+                           **(tls or {"insecure-loopback": True})},
             "node": {"name": name, "labels": labels or {}},
             "admin": {"listen": "127.0.0.1:0"},
             "cache": {"cache-dir": [str(self.cache_dir)], "free-space-ratio": 0.01, "min-free": 0},
