@@ -58,7 +58,8 @@ Task<void> ControllerLink::Run() {
 }
 
 Task<grpc::Status> ControllerLink::OneStream(const ControllerRoute& controller) {
-  const auto stub = v1::AgentLink::NewStub(controller.Dial());
+  auto channel = controller.Dial();
+  const auto stub = v1::AgentLink::NewStub(channel);
   const auto status = std::make_shared<grpc::Status>();
   const auto over = std::make_shared<EndSignal>(context_.executor);
   stream_ = ClientStreamReactor<v1::ControllerMessage, v1::AgentMessage>::Start(
@@ -69,6 +70,8 @@ Task<grpc::Status> ControllerLink::OneStream(const ControllerRoute& controller) 
         over->Set();
       });
   ++streams_;
+  // Only now: without any channel gRPC would end its threads and start them anew at every dial.
+  channel_ = std::move(channel);
   const auto talked = co_await Talk(stream_);
   connected_ = false;
   const bool ended_by_us = !stream_->ended();

@@ -81,8 +81,9 @@ class ControllerLink {
   const std::vector<ControllerRoute> controllers_;
   Backoff backoff_;
   PlanAssembly assembly_;
-  SharedStream stream_;  // the one that is there
-  Signal changed_;       // something is to be said
+  std::shared_ptr<grpc::Channel> channel_;  // of the last dial
+  SharedStream stream_;                     // the one that is there
+  Signal changed_;                          // something is to be said
   std::uint64_t said_version_ = 0;
   bool status_changed_ = false;
   Duration status_interval_ = std::chrono::seconds(5);

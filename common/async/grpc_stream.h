@@ -200,7 +200,11 @@ class ClientStreamReactor final : public grpc::ClientBidiReactor<Out, In> {
   void OnReadDone(bool ok) override { stream_->OnReadDone(ok); }
   void OnWriteDone(bool ok) override { stream_->OnWriteDone(ok); }
   void OnDone(const grpc::Status& status) override {
-    boost::asio::post(executor_, [done = std::move(done_), status] { done(status); });
+    // The context may hold the last reference to its channel, and a channel that goes on a thread
+    // of gRPC's takes that thread's queue from under it (1.51: freed twice).
+    boost::asio::post(executor_, [done = std::move(done_), context = std::move(context_), status] {
+      done(status);
+    });
     delete this;
   }
 
