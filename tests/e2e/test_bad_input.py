@@ -50,7 +50,6 @@ def nothing_in(cache):
 
 COMPLETE = ["warm", "--meta", "redis://127.0.0.1:1/1", "--cache-dir", "/nowhere"]
 WRONG_USE = {
-    "no command": ([], "warm, verify or probe"),
     "unknown command": (["warmm"], "unknown command warmm", "warm?"),
     "unknown option": (COMPLETE + ["--cache-dirs", "/x"], "--cache-dirs", "did you mean --cache-dir?"),
     "no metadata URL": (["warm", "--cache-dir", "/x"], "--meta"),
