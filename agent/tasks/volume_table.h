@@ -33,7 +33,7 @@ class VolumeTable {
 
  private:
   struct Entry {
-    explicit Entry(boost::asio::any_io_executor executor) : opened(std::move(executor)) {}
+    explicit Entry(const boost::asio::any_io_executor& executor) : opened(executor) {}
     VolumeDescriptor descriptor;
     std::shared_ptr<OpenVolume> volume;
     bool opening = false;

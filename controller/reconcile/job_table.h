@@ -23,7 +23,7 @@
 namespace prewarm::controller {
 
 struct Job {
-  explicit Job(boost::asio::any_io_executor executor) : changed(std::move(executor)) {}
+  explicit Job(const boost::asio::any_io_executor& executor) : changed(executor) {}
 
   Prewarm prewarm;                           // tasks with the progress last reported
   std::shared_ptr<const ResolvedPlan> plan;  // absent: to be resolved (after a restart)

@@ -103,7 +103,7 @@ void ControllerService::SetLeading(bool leading) {
 
 // Agents dial again within five seconds; a refusal for want of nodes would be wrong before.
 bool ControllerService::AgentsMayStillCome() const {
-  return parts_.clock.Now() - leading_since_ < kAgentsComeBack;
+  return parts_.agents.connected() == 0 && parts_.clock.Now() - leading_since_ < kAgentsComeBack;
 }
 
 ApiResult<void> ControllerService::Ready() const {

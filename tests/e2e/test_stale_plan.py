@@ -1,6 +1,7 @@
 """The real client replaces slices while we fetch: the plan goes stale, is made again, and the run finishes."""
 
 import os
+import signal
 
 import pytest
 
@@ -77,7 +78,10 @@ def objects(volume):
 def test_files_rewritten_between_plan_and_fetch_are_followed(volume, folder):
     warming = start_slow_warm(volume, folder)
     wait_for(lambda: stored(folder) >= 2, "the first blocks")
+    # Held meanwhile: on a busy machine it could plan anew while the last files are still being written.
+    warming.process.send_signal(signal.SIGSTOP)
     write_shards(volume.writer.path / "model", 1000)
+    warming.process.send_signal(signal.SIGCONT)
     assert stored(folder) < SHARDS * PIECES / 2, "the run was over before the plan went stale"
     finishes_over_a_stale_plan(warming)
     everything_is_served(volume, folder, 1000)
