@@ -45,6 +45,7 @@ namespace {
 constexpr int kExitFailed = 1;
 constexpr int kExitWrongUse = 2;
 constexpr auto kGrace = std::chrono::seconds(2);
+constexpr auto kPruneEvery = std::chrono::hours(1);
 constexpr auto kLookAtTokens = std::chrono::seconds(1);
 
 struct HostAndPort {
@@ -159,8 +160,19 @@ class Controller {
     agents_.SetEpoch(epoch);
     serving_.Spawn("write", jobs_.WriteLoop());
     serving_.Spawn("reconcile", reconciler_.Run());
+    serving_.Spawn("prune", Prune());
     service_.SetLeading(true);
     if (const auto kept = co_await leadership_.Keep(clock_); !kept) Lose(kept.error());
+  }
+
+  // What ended stays for a day at least, because its idempotency key does.
+  Task<void> Prune() {
+    while (co_await SleepFor(kPruneEvery)) {
+      const auto pruned = co_await Offload(store_pool_, [this] {
+        return store_.Prune(config_.keep_ended, clock_.WallNow() - std::chrono::hours(24));
+      });
+      if (!pruned) log_.Warn("prune_failed", {{"why", pruned.error()}});
+    }
   }
 
   // A leader that is none any more must not act on what it believes: the process ends, and what

@@ -129,6 +129,7 @@ ConfigSchema ControllerConfigSchema(ControllerConfig& config) {
                     [&volumes](const std::string& name) { return VolumeKeys(volumes[name]); },
                     [&volumes] {
                       std::vector<std::string> names;
+                      names.reserve(volumes.size());
                       for (const auto& [name, volume] : volumes) names.push_back(name);
                       return names;
                     }});

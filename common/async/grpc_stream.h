@@ -150,8 +150,8 @@ class ServerStreamReactor final : public grpc::ServerBidiReactor<In, Out> {
  public:
   using Stream = MessageStream<In, Out>;
   // `begin` runs on the executor, once, with the opened stream.
-  ServerStreamReactor(boost::asio::any_io_executor executor,
-                      std::function<void(std::shared_ptr<Stream>)> begin)
+  ServerStreamReactor(const boost::asio::any_io_executor& executor,
+                      std::function<void(const std::shared_ptr<Stream>&)> begin)
       : stream_(std::make_shared<Stream>(executor)) {
     boost::asio::post(executor, [this, begin = std::move(begin), stream = stream_] {
       stream->Open({[this](In* in) { this->StartRead(in); },

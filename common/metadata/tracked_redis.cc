@@ -35,8 +35,8 @@ Error Stopped() { return Fail(ErrorCode::kCancelled, "stopped", Reason::kCancell
 
 KeyHash HashOfKey(std::string_view key) { return std::hash<std::string_view>{}(key); }
 
-TrackedRedis::TrackedRedis(boost::asio::any_io_executor executor, RedisUrl url, const Clock& clock,
-                           OnChange on_change, Options options)
+TrackedRedis::TrackedRedis(const boost::asio::any_io_executor& executor, RedisUrl url,
+                           const Clock& clock, OnChange on_change, Options options)
     : clock_(clock),
       on_change_(std::move(on_change)),
       options_(options),

@@ -44,11 +44,11 @@ class TrackedRedis final : public RedisClient, private LinkObserver {
   // Called on the executor. Must not destroy this client.
   using OnChange = std::function<void(const Changes&)>;
 
-  TrackedRedis(boost::asio::any_io_executor executor, RedisUrl url, const Clock& clock,
+  TrackedRedis(const boost::asio::any_io_executor& executor, RedisUrl url, const Clock& clock,
                OnChange on_change, Options options);
-  TrackedRedis(boost::asio::any_io_executor executor, RedisUrl url, const Clock& clock,
+  TrackedRedis(const boost::asio::any_io_executor& executor, RedisUrl url, const Clock& clock,
                OnChange on_change)
-      : TrackedRedis(std::move(executor), std::move(url), clock, std::move(on_change), Options()) {}
+      : TrackedRedis(executor, std::move(url), clock, std::move(on_change), Options()) {}
   ~TrackedRedis() override;  // after Stop
 
   // As RedisClient says, but any number of callers; they take turns.

@@ -40,7 +40,7 @@ LinkService::LinkService(boost::asio::any_io_executor executor, AgentRegistry& r
 grpc::ServerBidiReactor<v1::AgentMessage, v1::ControllerMessage>* LinkService::Connect(
     grpc::CallbackServerContext* context) {
   return new ServerStreamReactor<v1::AgentMessage, v1::ControllerMessage>(
-      executor_, [this, peer = PeerOf(*context)](std::shared_ptr<AgentStream> stream) {
+      executor_, [this, peer = PeerOf(*context)](const std::shared_ptr<AgentStream>& stream) {
         if (!group_.Spawn("agent stream", registry_.Serve(stream, peer))) {
           stream->End({grpc::StatusCode::UNAVAILABLE, "the controller stops"});
         }

@@ -132,7 +132,7 @@ std::string Bash(const std::vector<Place>& places) {
       "    esac\n"
       "  done\n"
       "  case \"${COMP_WORDS[COMP_CWORD-1]}\" in\n" +
-      Values(places, "mapfile -t COMPREPLY < <(compgen -W \"", "\" -- \"$current\"); return ;;") +
+      Values(places, "mapfile -t COMPREPLY < <(compgen -W \"", R"(" -- "$current"); return ;;)") +
       "    --config|--ca|--token-file) mapfile -t COMPREPLY < <(compgen -f -- \"$current\"); "
       "return "
       ";;\n"

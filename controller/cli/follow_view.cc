@@ -86,6 +86,7 @@ std::vector<std::string> LiveView(const v1::Prewarm& prewarm, std::size_t column
     tasks.resize(room - 1);
   }
   std::vector<std::string> lines;
+  lines.reserve(tasks.size() + 2);
   for (const auto* task : tasks) lines.push_back(Line(*task, node_columns, columns));
   if (!left_out.empty()) lines.push_back(CutEnd(left_out, columns));
   lines.push_back(Total(prewarm, node_columns, columns));

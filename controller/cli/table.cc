@@ -64,6 +64,7 @@ std::string Table::Line(const std::vector<std::string>& cells,
 std::string Table::ToText(std::size_t columns) const {
   const auto widths = Widths(columns);
   std::vector<std::string> titles;
+  titles.reserve(columns_.size());
   for (const auto& column : columns_) titles.push_back(column.title);
   std::string text = Line(titles, widths);
   for (const auto& row : rows_) text += Line(row, widths);

@@ -71,6 +71,7 @@ Task<Result<std::vector<Job*>>> JobTable::Commit(std::vector<Prewarm> prewarms) 
   }
   CO_TRY(auto saved, *std::move(write->answer));
   std::vector<Job*> jobs;
+  jobs.reserve(saved.size());
   for (auto& prewarm : saved) jobs.push_back(Insert(std::move(prewarm)));
   co_return jobs;
 }

@@ -39,7 +39,7 @@ Reconciler::Reconciler(boost::asio::any_io_executor executor, const Clock& clock
       jobs_(jobs),
       agents_(agents),
       volumes_(volumes),
-      options_(std::move(options)),
+      options_(options),
       work_(executor_),
       resolving_(executor_),
       follower_({executor_, clock_, log_, metrics_, [this] { Wake(); }}, volumes_) {
@@ -52,7 +52,7 @@ void Reconciler::Wake() {
 }
 
 void Reconciler::SetOptions(Options options) {
-  options_ = std::move(options);
+  options_ = options;
   follower_.SetPollInterval(options_.follow_interval);
   Wake();
 }
@@ -321,6 +321,7 @@ void Reconciler::DivideOrigin() {
     }
   }
   std::vector<NodeDemand> list;
+  list.reserve(demands.size());
   for (auto& [name, demand] : demands) list.push_back(std::move(demand));
   const auto shares = options_.limits.origin == 0 ? std::map<std::string, std::uint64_t>{}
                                                   : DivideBudget(list, options_.limits.origin);
