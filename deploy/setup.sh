@@ -15,7 +15,7 @@ quickstart_packages=(curl python3 python3-venv redis-server redis-tools fuse3 pr
 test_packages=(
   "${quickstart_packages[@]}"
   libgtest-dev libgmock-dev libbenchmark-dev redis-sentinel nginx-light
-  xfsprogs e2fsprogs dosfstools shellcheck openssl prometheus
+  xfsprogs e2fsprogs dosfstools shellcheck openssl strace prometheus
 )
 # Packages that come with a service. Tests start servers of their own, in their own folders and on
 # free ports, so a service that this script brought in is neither started nor left enabled.
