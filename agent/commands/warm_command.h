@@ -5,12 +5,12 @@
 #include <optional>
 
 #include "agent/commands/options.h"
-#include "agent/commands/progress_line.h"
 #include "agent/commands/volume_session.h"
 #include "agent/commands/warm_report.h"
 #include "agent/warm/warm_engine.h"
 #include "agent/warm/warm_run.h"
 #include "common/async/task.h"
+#include "common/process/progress_line.h"
 
 namespace prewarm::agent {
 
