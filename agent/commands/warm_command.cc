@@ -44,22 +44,6 @@ void AddProcessUsage(WarmReport& report) {
 
 double Seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
-void AddCounts(Tally::Counts& sum, const Tally::Counts& counts) {
-  sum.fetched_blocks += counts.fetched_blocks;
-  sum.fetched_bytes += counts.fetched_bytes;
-  sum.found_blocks += counts.found_blocks;
-  sum.failed_blocks += counts.failed_blocks;
-  sum.stale_blocks += counts.stale_blocks;
-  sum.unverified_blocks += counts.unverified_blocks;
-  sum.wire_bytes += counts.wire_bytes;
-  sum.requests += counts.requests;
-  sum.retries += counts.retries;
-  for (std::size_t i = 0; i < Tally::kReasons; ++i) {
-    sum.failed_by_reason[i] += counts.failed_by_reason[i];
-    sum.errors_by_reason[i] += counts.errors_by_reason[i];
-  }
-}
-
 }  // namespace
 
 struct WarmCommand::Planned {
@@ -132,7 +116,7 @@ Task<Status> WarmCommand::Execute(Planned planned, WarmReport& report) {
   if (report.work.missing_blocks > 0) CO_TRY_STATUS(co_await session_->CheckStore());
   const auto begin = context_.clock.Now();
   CO_TRY(auto outcome, co_await FetchWithProgress(planned, report));
-  AddCounts(report.counts, outcome.counts);
+  report.counts.Add(outcome.counts);
   if (!outcome.stale.empty() && !outcome.aborted && !outcome.stopped) {
     // Compaction or deletion was faster than we: look again, once, and fetch what is named now.
     CO_TRY(planned, co_await Plan(report));
@@ -141,7 +125,7 @@ Task<Status> WarmCommand::Execute(Planned planned, WarmReport& report) {
     report.work.present_blocks -=
         std::min(report.work.present_blocks, report.counts.fetched_blocks);
     report.counts.stale_blocks = 0;
-    AddCounts(report.counts, outcome.counts);
+    report.counts.Add(outcome.counts);
   }
   for (const auto number : outcome.stale) {
     const auto key = juicefs::BlockKey(planned.plan.At(number), session_->settings().hash_prefix);

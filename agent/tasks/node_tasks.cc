@@ -16,24 +16,8 @@ constexpr std::size_t kMostWorking = 64;
 constexpr Duration kMeasureInterval = std::chrono::seconds(1);
 constexpr std::size_t kMeasured = 10;  // intervals
 
-void Add(Tally::Counts& sum, const Tally::Counts& counts) {
-  sum.fetched_blocks += counts.fetched_blocks;
-  sum.fetched_bytes += counts.fetched_bytes;
-  sum.found_blocks += counts.found_blocks;
-  sum.failed_blocks += counts.failed_blocks;
-  sum.stale_blocks += counts.stale_blocks;
-  sum.unverified_blocks += counts.unverified_blocks;
-  sum.wire_bytes += counts.wire_bytes;
-  sum.requests += counts.requests;
-  sum.retries += counts.retries;
-  for (std::size_t i = 0; i < Tally::kReasons; ++i) {
-    sum.failed_by_reason[i] += counts.failed_by_reason[i];
-    sum.errors_by_reason[i] += counts.errors_by_reason[i];
-  }
-}
-
 void Add(TaskTotals& totals, const TaskReport& report) {
-  Add(totals.counts, report.counts);
+  totals.counts.Add(report.counts);
   totals.present_blocks += report.present_blocks;
   totals.present_bytes += report.present_bytes;
   if (IsFinal(report.state)) ++totals.ended[static_cast<std::size_t>(report.state)];

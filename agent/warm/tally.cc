@@ -48,6 +48,22 @@ Tally::Counts Tally::Read() const {
   return counts;
 }
 
+void Tally::Counts::Add(const Counts& more) {
+  fetched_blocks += more.fetched_blocks;
+  fetched_bytes += more.fetched_bytes;
+  found_blocks += more.found_blocks;
+  failed_blocks += more.failed_blocks;
+  stale_blocks += more.stale_blocks;
+  unverified_blocks += more.unverified_blocks;
+  wire_bytes += more.wire_bytes;
+  requests += more.requests;
+  retries += more.retries;
+  for (std::size_t i = 0; i < kReasons; ++i) {
+    failed_by_reason[i] += more.failed_by_reason[i];
+    errors_by_reason[i] += more.errors_by_reason[i];
+  }
+}
+
 std::vector<std::string> Tally::Samples() {
   return samples_.With([](const auto& samples) { return samples; });
 }

@@ -30,6 +30,8 @@ class Tally {
     std::array<std::uint64_t, kReasons> failed_by_reason{};
     // Damaged, cut or refused answers by kind, also those that a retry made good.
     std::array<std::uint64_t, kReasons> errors_by_reason{};
+
+    void Add(const Counts& more);
   };
 
   void Fetched(std::uint64_t bytes, bool unverified);
