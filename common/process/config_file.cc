@@ -24,7 +24,7 @@ class Reader {
     std::vector<std::string> known;
     for (const auto& section : schema) known.push_back(section.name);
     ForEachEntry(root, "", "a map of sections",
-                 [&](const auto& name, const auto& mark, auto value) {
+                 [&](const auto& name, const auto& mark, const auto& value) {
                    const auto at = std::ranges::find(schema, name, &ConfigSection::name);
                    if (at == schema.end()) return Unknown(mark, name, known);
                    if (value.IsNull()) return;  // "volumes:" with everything below commented out
@@ -72,7 +72,7 @@ class Reader {
 
   void ReadEntries(const ConfigSection& section, const YAML::Node& node) {
     ForEachEntry(node, section.name + ".", "a map of names",
-                 [&](const auto& name, const auto&, auto value) {
+                 [&](const auto& name, const auto&, const auto& value) {
                    const auto keys = section.entry(name);
                    if (!value.IsNull()) ReadKeys(keys, section.name + "." + name + ".", value);
                  });
@@ -81,12 +81,14 @@ class Reader {
   void ReadKeys(const std::vector<ConfigKey>& keys, const std::string& path,
                 const YAML::Node& node) {
     std::vector<std::string> known;
+    known.reserve(keys.size());
     for (const auto& key : keys) known.push_back(path + key.name);
-    ForEachEntry(node, path, "a map of keys", [&](const auto& name, const auto& mark, auto value) {
-      const auto at = std::ranges::find(keys, name, &ConfigKey::name);
-      if (at == keys.end()) return Unknown(mark, path + name, known);
-      ReadValue(*at, path + name, mark, value);
-    });
+    ForEachEntry(node, path, "a map of keys",
+                 [&](const auto& name, const auto& mark, const auto& value) {
+                   const auto at = std::ranges::find(keys, name, &ConfigKey::name);
+                   if (at == keys.end()) return Unknown(mark, path + name, known);
+                   ReadValue(*at, path + name, mark, value);
+                 });
   }
 
   void ReadValue(const ConfigKey& key, const std::string& path, const YAML::Mark& mark,

@@ -18,7 +18,7 @@ Error NotAsExpected(std::string_view text, std::string_view expected) {
 
 // A field of one text, from functions on that text.
 template <class Set, class Get>
-ConfigField OneText(std::string type, Set set, Get get) {
+ConfigField OneText(std::string type, const Set& set, const Get& get) {
   return {ConfigField::Form::kText, std::move(type),
           [set](const std::vector<std::string>& values) -> Status { return set(values.at(0)); },
           [get]() -> std::vector<std::string> { return {get()}; }};
@@ -144,12 +144,13 @@ ConfigField MapField(std::map<std::string, std::string>& value) {
           },
           [&value] {
             std::vector<std::string> items;
+            items.reserve(value.size());
             for (const auto& [name, text] : value) items.push_back(name + "=" + text);
             return items;
           }};
 }
 
-ConfigField ChoiceField(std::string& value, std::vector<std::string> choices) {
+ConfigField ChoiceField(std::string& value, const std::vector<std::string>& choices) {
   std::string type;
   for (const auto& choice : choices) type += (type.empty() ? "" : "|") + choice;
   return OneText(

@@ -36,7 +36,7 @@ ConfigField RatioField(double& value);                       // 0 up to but not 
 ConfigField RateField(std::uint64_t& bytes_per_second);      // Mbit/s as text; 0: no limit
 ConfigField ListField(std::vector<std::string>& value, std::string type = "TEXT");
 ConfigField MapField(std::map<std::string, std::string>& value);
-ConfigField ChoiceField(std::string& value, std::vector<std::string> choices);
+ConfigField ChoiceField(std::string& value, const std::vector<std::string>& choices);
 
 struct ConfigKey {
   std::string name;
