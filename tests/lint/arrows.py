@@ -33,6 +33,7 @@ ARROWS = {
     "agent": ["common", "agent"],
     "prewarm/v1": [],  # generated from proto/prewarm/v1
     "controller/plan": ["common/base", "common/juicefs"],
+    "controller/demand": ["common/base"],
     "controller/jobs": ["common", "controller/plan"],
     "controller/agents": ["common", "prewarm/v1", "controller/plan"],
     "controller/api": ["common", "prewarm/v1", "controller/plan"],
@@ -45,7 +46,7 @@ ARROWS = {
 
 # Folders and single files that decide and compute, and do no input or output.
 PURE = [
-    "common/base/", "common/juicefs/", "controller/plan/",
+    "common/base/", "common/juicefs/", "controller/plan/", "controller/demand/",
     "agent/warm/concurrency.", "agent/warm/presence.", "agent/warm/request_window.",
     "agent/warm/retry_policy.", "agent/warm/run_queue.", "agent/warm/run_rank.",
     "agent/warm/run_work.", "controller/reconcile/follow_timer.",
