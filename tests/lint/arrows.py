@@ -34,6 +34,7 @@ ARROWS = {
     "prewarm/v1": [],  # generated from proto/prewarm/v1
     "controller/plan": ["common/base", "common/juicefs"],
     "controller/demand": ["common/base"],
+    "controller/kube": ["common/base", "common/async", "common/net"],
     "controller/jobs": ["common", "controller/plan"],
     "controller/agents": ["common", "prewarm/v1", "controller/plan"],
     "controller/api": ["common", "prewarm/v1", "controller/plan"],
@@ -50,6 +51,8 @@ PURE = [
     "agent/warm/concurrency.", "agent/warm/presence.", "agent/warm/request_window.",
     "agent/warm/retry_policy.", "agent/warm/run_queue.", "agent/warm/run_rank.",
     "agent/warm/run_work.", "controller/reconcile/follow_timer.",
+    "controller/kube/resource.", "controller/kube/reflector_machine.",
+    "controller/kube/event_series.",
 ]
 IMPURE_HEADERS = re.compile(
     r"boost/(asio|beast)|grpcpp/|google/protobuf|openssl/ssl\.h|hiredis|yaml-cpp|spdlog|prometheus")
