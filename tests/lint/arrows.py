@@ -35,6 +35,7 @@ ARROWS = {
     "controller/plan": ["common/base", "common/juicefs"],
     "controller/demand": ["common/base"],
     "controller/kube": ["common/base", "common/async", "common/net"],
+    "controller/bento": ["common/base"],
     "controller/jobs": ["common", "controller/plan"],
     "controller/agents": ["common", "prewarm/v1", "controller/plan"],
     "controller/api": ["common", "prewarm/v1", "controller/plan"],
@@ -47,7 +48,7 @@ ARROWS = {
 
 # Folders and single files that decide and compute, and do no input or output.
 PURE = [
-    "common/base/", "common/juicefs/", "controller/plan/", "controller/demand/",
+    "common/base/", "common/juicefs/", "controller/plan/", "controller/bento/", "controller/demand/",
     "agent/warm/concurrency.", "agent/warm/presence.", "agent/warm/request_window.",
     "agent/warm/retry_policy.", "agent/warm/run_queue.", "agent/warm/run_rank.",
     "agent/warm/run_work.", "controller/reconcile/follow_timer.",
