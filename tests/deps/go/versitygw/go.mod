@@ -1,4 +1,4 @@
-module prewarm.dev/tests/tools
+module prewarm.dev/tests/versitygw
 
 go 1.26
 
