@@ -1,6 +1,8 @@
 #include "common/net/stream.h"
 
+#include <netinet/tcp.h>
 #include <openssl/ssl.h>
+#include <sys/socket.h>
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -74,26 +76,73 @@ Error BadTlsFile(const std::string& file, const error_code& error) {
   return Fail(ErrorCode::kInvalidConfig, file + ": " + error.message());
 }
 
+// The authority of the server's certificate.
+Status Trust(asio::ssl::context& context, const TlsOptions& options) {
+  error_code error;
+  if (!options.ca_pem.empty()) {
+    context.add_certificate_authority(asio::buffer(options.ca_pem), error);
+    if (error) return BadTlsFile("the authority's certificate", error);
+    // Asio takes a text without any certificate in it for a success.
+    auto* store = SSL_CTX_get_cert_store(context.native_handle());
+    if (sk_X509_OBJECT_num(X509_STORE_get0_objects(store)) == 0) {
+      return Fail(ErrorCode::kInvalidConfig, "the authority's certificate: no PEM certificate");
+    }
+  } else if (!options.ca_file.empty()) {
+    context.load_verify_file(options.ca_file, error);
+    if (error) return BadTlsFile(options.ca_file, error);
+  } else {
+    context.set_default_verify_paths(error);
+    if (error) return BadTlsFile("the system's certificate store", error);
+  }
+  return {};
+}
+
+// Our own certificate, if there is one.
+Status Identify(asio::ssl::context& context, const TlsOptions& options) {
+  error_code error;
+  if (!options.certificate_pem.empty()) {
+    context.use_certificate_chain(asio::buffer(options.certificate_pem), error);
+    if (error) return BadTlsFile("the client's certificate", error);
+  } else if (!options.certificate_file.empty()) {
+    context.use_certificate_chain_file(options.certificate_file, error);
+    if (error) return BadTlsFile(options.certificate_file, error);
+  } else {
+    return {};
+  }
+  if (!options.key_pem.empty()) {
+    context.use_private_key(asio::buffer(options.key_pem.Reveal()), asio::ssl::context::pem, error);
+    if (error) return BadTlsFile("the client's key", error);
+    return {};
+  }
+  const auto& key = options.key_file.empty() ? options.certificate_file : options.key_file;
+  context.use_private_key_file(key, asio::ssl::context::pem, error);
+  if (error) return BadTlsFile(key, error);
+  return {};
+}
+
+// A peer that is gone without a word, machine and all, is noticed within a minute, also where
+// nobody has anything to say.
+void KeepAlive(asio::ip::tcp::socket& socket) {
+  const int on = 1;
+  const int idle_seconds = 30;
+  const int between_seconds = 10;
+  const int probes = 3;
+  const auto set = [fd = socket.native_handle()](int level, int option, const int& value) {
+    ::setsockopt(fd, level, option, &value, sizeof value);
+  };
+  set(SOL_SOCKET, SO_KEEPALIVE, on);
+  set(IPPROTO_TCP, TCP_KEEPIDLE, idle_seconds);
+  set(IPPROTO_TCP, TCP_KEEPINTVL, between_seconds);
+  set(IPPROTO_TCP, TCP_KEEPCNT, probes);
+}
+
 }  // namespace
 
 Result<std::shared_ptr<asio::ssl::context>> MakeTlsContext(const TlsOptions& options) {
   auto context = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_client);
   SSL_CTX_set_min_proto_version(context->native_handle(), TLS1_2_VERSION);
-  error_code error;
-  if (options.ca_file.empty()) {
-    context->set_default_verify_paths(error);
-    if (error) return BadTlsFile("the system's certificate store", error);
-  } else {
-    context->load_verify_file(options.ca_file, error);
-    if (error) return BadTlsFile(options.ca_file, error);
-  }
-  if (!options.certificate_file.empty()) {
-    context->use_certificate_chain_file(options.certificate_file, error);
-    if (error) return BadTlsFile(options.certificate_file, error);
-    const auto& key = options.key_file.empty() ? options.certificate_file : options.key_file;
-    context->use_private_key_file(key, asio::ssl::context::pem, error);
-    if (error) return BadTlsFile(key, error);
-  }
+  TRY_STATUS(Trust(*context, options));
+  TRY_STATUS(Identify(*context, options));
   context->set_verify_mode(options.verify ? asio::ssl::verify_peer : asio::ssl::verify_none);
   return context;
 }
@@ -164,6 +213,7 @@ Task<Result<std::unique_ptr<Stream>>> Connect(Endpoint endpoint, Duration limit)
   CO_TRY(auto tcp, co_await ConnectToAny(std::move(addresses), peer, limit));
   error_code ignored;
   tcp.socket().set_option(asio::ip::tcp::no_delay(true), ignored);
+  KeepAlive(tcp.socket());
   if (endpoint.tls == nullptr) {
     co_return std::make_unique<BasicStream<beast::tcp_stream>>(std::move(tcp), peer);
   }

@@ -14,6 +14,7 @@
 #include "common/async/task.h"
 #include "common/base/clock.h"
 #include "common/base/result.h"
+#include "common/base/secret.h"
 
 namespace boost::asio::ssl {
 class context;  // NOLINT(readability-identifier-naming): the name is Asio's
@@ -40,6 +41,10 @@ struct TlsOptions {
   std::string certificate_file;  // client certificate, optional, PEM
   std::string key_file;
   bool verify = true;
+  // The same as PEM texts instead of files.
+  std::string ca_pem;
+  std::string certificate_pem;
+  Secret key_pem;
 };
 // kInvalidConfig names the file that cannot be used. TLS 1.2 at least.
 Result<std::shared_ptr<boost::asio::ssl::context>> MakeTlsContext(const TlsOptions& options);

@@ -3,7 +3,6 @@
 // events.h.
 #pragma once
 
-#include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 #include <chrono>
 #include <cstdint>
@@ -16,6 +15,7 @@
 #include "common/base/clock.h"
 #include "common/base/result.h"
 #include "controller/kube/resource.h"
+#include "controller/kube/watch_decoder.h"
 
 namespace prewarm::controller::kube {
 
@@ -31,9 +31,9 @@ enum class ContentType : std::uint8_t {
 
 struct KubeRequest {
   Method method = Method::kGet;
-  std::string path;  // from resource.h
-  Query query;
-  std::optional<boost::json::value> body;
+  std::string path{};  // from resource.h
+  Query query{};
+  std::optional<boost::json::value> body{};
   ContentType content_type = ContentType::kJson;
   std::string accept = "application/json";
   Duration deadline =
@@ -53,6 +53,9 @@ struct KubeAnswer {
 // 400, 422 and any other kInvalidArgument.
 Error ErrorOf(const KubeAnswer& answer, std::string_view what);
 
+// The message of a Status, or the text itself; empty where there is neither.
+std::string MessageOf(const boost::json::value& body);
+
 struct WatchRequest {
   std::string path;  // of a collection
   Query query;       // selectors, resourceVersion, …; the watch's own parameters are added
@@ -60,12 +63,6 @@ struct WatchRequest {
   std::chrono::seconds timeout{300};  // the server ends the watch after this
   std::function<void()> on_open;      // the server took the watch; may be empty
 };
-
-enum class WatchEventType : std::uint8_t { kAdded, kModified, kDeleted, kBookmark, kError };
-
-// One line of a watch. The object lives only during the call. An error ends the watch, and becomes
-// its result. For kError the object is the API's Status (code 410: the version is too old).
-using WatchSink = std::function<Status(WatchEventType, const boost::json::object&)>;
 
 class KubeApi {
  public:

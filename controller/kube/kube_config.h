@@ -53,4 +53,8 @@ inline constexpr std::string_view kServiceAccountFolder =
 Result<KubeConfig> InClusterConfig(const EnvironmentLookup& environment,
                                    const std::string& folder = std::string(kServiceAccountFolder));
 
+// Blocks. kInvalidConfig: it cannot be read, is larger than 4 MiB, or does not hold just a token.
+Result<std::string> ReadSmallFile(const std::string& file);
+Result<Secret> ReadTokenFile(const std::string& file);
+
 }  // namespace prewarm::controller::kube
