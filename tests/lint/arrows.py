@@ -49,6 +49,7 @@ ARROWS = {
 # Folders and single files that decide and compute, and do no input or output.
 PURE = [
     "common/base/", "common/juicefs/", "controller/plan/", "controller/bento/", "controller/demand/",
+    "agent/mount/cache_verdict.", "agent/mount/check_reply.",
     "agent/warm/concurrency.", "agent/warm/presence.", "agent/warm/request_window.",
     "agent/warm/retry_policy.", "agent/warm/run_queue.", "agent/warm/run_rank.",
     "agent/warm/run_work.", "controller/reconcile/follow_timer.",
