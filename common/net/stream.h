@@ -42,9 +42,9 @@ struct TlsOptions {
   std::string key_file;
   bool verify = true;
   // The same as PEM texts instead of files.
-  std::string ca_pem;
-  std::string certificate_pem;
-  Secret key_pem;
+  std::string ca_pem{};
+  std::string certificate_pem{};
+  Secret key_pem{};
 };
 // kInvalidConfig names the file that cannot be used. TLS 1.2 at least.
 Result<std::shared_ptr<boost::asio::ssl::context>> MakeTlsContext(const TlsOptions& options);
