@@ -41,9 +41,10 @@ struct KubeRequest {
 };
 
 struct KubeAnswer {
-  unsigned status = 0;      // of HTTP
-  boost::json::value body;  // null where there is none; of a failure the API's Status, or its text
-  std::optional<Duration> retry_after;
+  unsigned status = 0;  // of HTTP
+  boost::json::value
+      body{};  // null where there is none; of a failure the API's Status, or its text
+  std::optional<Duration> retry_after{};
 
   [[nodiscard]] bool ok() const { return status / 100 == 2; }
 };
@@ -57,11 +58,11 @@ Error ErrorOf(const KubeAnswer& answer, std::string_view what);
 std::string MessageOf(const boost::json::value& body);
 
 struct WatchRequest {
-  std::string path;  // of a collection
-  Query query;       // selectors, resourceVersion, …; the watch's own parameters are added
+  std::string path{};  // of a collection
+  Query query{};       // selectors, resourceVersion, …; the watch's own parameters are added
   std::string accept = "application/json";
   std::chrono::seconds timeout{300};  // the server ends the watch after this
-  std::function<void()> on_open;      // the server took the watch; may be empty
+  std::function<void()> on_open{};    // the server took the watch; may be empty
 };
 
 class KubeApi {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <boost/json/object.hpp>
+#include <boost/json/value.hpp>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -66,15 +67,19 @@ class ReflectorLoop {
   virtual bool Stage(const ObjectKey& key, const boost::json::object& object) = 0;
   virtual void DropStaged() = 0;
   virtual void TakeStaged() = 0;  // the staged objects become the cache
-  // The same for one object of a watch; null: it is gone.
+  // The same for one object of a watch.
   virtual bool Put(const ObjectKey& key, const boost::json::object& object) = 0;
   virtual void Erase(const ObjectKey& key) = 0;
 
   Task<void> Page(ReflectorMachine::ListPage page);
   Task<void> Follow(ReflectorMachine::WatchFrom watch);
+  void TakePage(const boost::json::value& body);
   void TakeItem(const boost::json::object& object);
   Status TakeEvent(WatchEventType type, const boost::json::object& object);
-  void Finish(ReflectorMachine::Update update);
+  void Finish(const ReflectorMachine::Update& update);
+  void TellChanged(const ObjectKey& key);
+  void TellState();
+  void TellResync();
 
   KubeApi& api_;
   const Clock& clock_;

@@ -76,7 +76,7 @@ class ReflectorMachine {
   // What the cache has to do after an answer.
   struct Update {
     enum class Staged : std::uint8_t { kKeep, kDrop, kTake } staged = Staged::kKeep;
-    std::vector<ObjectKey> changed;  // after that: tell of these
+    std::vector<ObjectKey> changed{};  // after that: tell of these
     bool look_at_all = false;
   };
 
@@ -92,7 +92,7 @@ class ReflectorMachine {
     kPut,     // then Put
     kErase,   // already done here: tell of it
     kIgnore,  // known already
-    kStop,    // end the watch: it cannot be trusted, or ended by itself
+    kStop,    // end the watch: it cannot be trusted; then WatchDone or Failed as usual
   };
   Verdict Judge(bool deleted, const ObjectKey& key, const std::string& version, SteadyTime now);
   // Whether this changes what the cache shows.
@@ -104,8 +104,8 @@ class ReflectorMachine {
   struct Trouble {
     unsigned status = 0;  // of HTTP, or in the stream; 0: no answer
     bool too_long = false;
-    std::optional<Duration> retry_after;
-    std::string message;
+    std::optional<Duration> retry_after{};
+    std::string message{};
   };
   Update Failed(const Trouble& trouble, SteadyTime now);
 
@@ -122,13 +122,13 @@ class ReflectorMachine {
   using Versions = std::map<ObjectKey, std::string>;
   enum class Mode : std::uint8_t { kListNext, kPaging, kWatchNext, kStreaming, kWatching };
 
-  Step BeginList(SteadyTime now);
-  Step BeginWatch(SteadyTime now);
+  Step BeginList();
+  Step BeginWatch();
   Update ListComplete(const std::string& resource_version, SteadyTime now);
   Update ListAgain();
-  Update Forget();
-  Update FailedPage(const Trouble& trouble, SteadyTime now);
-  Update FailedWatch(const Trouble& trouble, SteadyTime now);
+  Update TooMany(SteadyTime now);
+  Update FailedPage(const Trouble& trouble);
+  Update FailedWatch(const Trouble& trouble);
   Update Missing(const Trouble& trouble, SteadyTime now);
   void StateBecomes(ReflectorState state, std::string trouble);
   void PauseAfterFailure(const Trouble& trouble, SteadyTime now);
@@ -156,10 +156,10 @@ class ReflectorMachine {
   std::uint64_t latest_ = 0;      // the largest version heard of since the list, as a number
   std::string continue_from_;
   std::uint32_t page_size_;
-  bool streaming_;               // the server knows streamed lists
-  unsigned streams_failed_ = 0;  // streamed lists in a row that came to nothing
-  bool disorder_ = false;        // the watch under way showed one
-  bool heard_ = false;           // the watch under way said something
+  bool streaming_;                // the server knows streamed lists
+  unsigned streams_failed_ = 0;   // streamed lists in a row that came to nothing
+  unsigned watches_refused_ = 0;  // in a row, by an answer of the server
+  bool heard_ = false;            // the watch under way said something
   SteadyTime watch_opened_;
   std::optional<SteadyTime> missing_since_;
   SteadyTime resync_at_;
