@@ -38,6 +38,8 @@ struct WorkloadObjects {
 class ClusterIndex {
  public:
   explicit ClusterIndex(const World& world);
+  ClusterIndex(const ClusterIndex&) = delete;
+  ClusterIndex& operator=(const ClusterIndex&) = delete;
 
   // Sorted by name; one for every node.
   [[nodiscard]] const std::vector<NodeState>& nodes() const { return nodes_; }

@@ -70,6 +70,7 @@ struct Refusal {
     kEphemeralStorage,
     kPods,
     kExtended,  // index: which of requests.extended
+    kSpread,    // index: which of spread; the node is in no domain of it
   };
   Kind kind = Kind::kPhase;
   std::uint32_t index = 0;
@@ -90,10 +91,13 @@ struct NodeState {
 // Nothing if it can. What pods on their way out hold counts as free where `freed` says so. A node
 // that is coming has resources that it does not name yet.
 std::optional<Refusal> WhyNot(const NodeState& state, const Constraints& constraints, bool freed);
+// Alone whether node selector and required affinity hold: such nodes make up the domains that pods
+// are spread over.
+bool MatchesSelectors(const Node& node, const Constraints& constraints);
 // "has the taint x=y:NoSchedule", "needs 1 nvidia.com/gpu, 0 free".
 std::string Words(const Refusal& refusal, const NodeState& state, const Constraints& constraints);
 
-// What CanTake of a pod means for people: nothing, or why not in words.
+// The same for people, with what pods on their way out hold counted as free: nothing, or why not.
 std::optional<std::string> CannotTake(const NodeState& state, const Constraints& constraints);
 
 // How many such pods fit into what is free now; at most `most`.

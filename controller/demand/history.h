@@ -34,8 +34,8 @@ struct NodeTimeline {
   [[nodiscard]] std::optional<std::chrono::nanoseconds> DecisionToWarm() const;
 };
 
-// Of one version of one workload; begin a new one for a new version. Bounded: of ended timelines
-// only the latest stay.
+// Of one version of one workload; begin a new one for a new version. Bounded: nodes beyond
+// kMaxNodes are not recorded.
 class History {
  public:
   static constexpr std::size_t kMaxNodes = 1000;
@@ -50,7 +50,7 @@ class History {
 
   [[nodiscard]] std::vector<NodeTimeline> Timelines() const;  // by node
   [[nodiscard]] const NodeTimeline* Find(std::string_view node) const;
-  // Nodes on which a pod was bound, and on how many of them the bytes were visible before that.
+  // On how many nodes a pod was bound, and on how many of them the bytes were visible before.
   struct Score {
     std::uint32_t bound = 0;
     std::uint32_t ahead = 0;
@@ -60,7 +60,7 @@ class History {
   bool operator==(const History&) const = default;
 
  private:
-  NodeTimeline& Entry(std::string_view node);
+  NodeTimeline* Entry(std::string_view node);  // nothing if there are too many
 
   std::map<std::string, NodeTimeline, std::less<>> nodes_;
 };

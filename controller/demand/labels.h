@@ -16,7 +16,7 @@ namespace prewarm::controller::demand {
 class Labels {
  public:
   Labels() = default;
-  // Of equal keys the last counts.
+  // The keys differ.
   explicit Labels(std::vector<std::pair<std::string_view, std::string_view>> entries);
   Labels(std::initializer_list<std::pair<std::string_view, std::string_view>> entries);
 

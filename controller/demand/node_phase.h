@@ -16,15 +16,17 @@ inline constexpr std::chrono::minutes kNewFor{10};
 struct NodePhase {
   enum class Kind : std::uint8_t {
     kReady,
-    kComing,  // will be ready: to be warmed now
-    kGoing,   // on its way out, cordoned, or short of disk: not to be warmed
-    kBroken,  // was ready and is not
+    kComing,    // will be ready: to be warmed now
+    kCordoned,  // takes no new pods; those that it has stay
+    kGoing,     // on its way out, or short of disk: not to be warmed
+    kBroken,    // was ready and is not
   };
   Kind kind = Kind::kReady;
   bool fresh = false;  // coming, or so new that the pods it was made for may not be there yet
   std::string why;     // "is cordoned", "is marked for deletion (ToBeDeletedByClusterAutoscaler)"
   bool operator==(const NodePhase&) const = default;
 
+  // By pods that are not bound to it yet.
   [[nodiscard]] bool MayBeWarmed() const { return kind == Kind::kReady || kind == Kind::kComing; }
 };
 

@@ -12,9 +12,6 @@
 
 namespace prewarm::controller::demand {
 
-// Far more than the API server lets through, and little enough to look at each.
-inline constexpr std::size_t kMaxListed = 10'000;  // entries of one list or map
-
 Result<Node> NodeFromJson(const boost::json::object& object);
 Result<NodeClaim> NodeClaimFromJson(const boost::json::object& object);  // karpenter.sh/v1
 Result<Pod> PodFromJson(const boost::json::object& object);

@@ -56,11 +56,14 @@ struct Signal {
 // of a workload, but for the replicas.
 struct ModelFacts {
   std::optional<WallTime> known_at;   // the models have names (BentoRequest)
-  std::optional<WallTime> seeded_at;  // and are whole on the volume
+  std::optional<WallTime> seeded_at;  // and are whole on the volume; before, nothing is warmed
   std::optional<WallTime> ready_at;   // the Bento exists: pods are near
   std::int32_t min_replicas = 1;      // as the workload says; an autoscaler's own word counts more
   std::int32_t max_replicas = 1;
   bool wanted = true;  // the workload exists (false: only its BentoRequest does)
+  // Matches the pods that run these models: for Bento, repository and version. Empty: those of the
+  // newest ReplicaSet. All others are of versions before.
+  LabelSelector pods;
 };
 
 // A version of the workload that still has replicas, besides the newest one.
@@ -85,9 +88,12 @@ struct SignalMemory {
   bool operator==(const SignalMemory&) const = default;
 };
 
+// What is to be had, and why. `signals` never has kNodeClaimed and kNodeJoined: whether a node is
+// for this workload is found out when its targets are chosen.
 struct Demand {
   std::vector<Signal> signals;             // in force, in the order of the ladder
   std::vector<OldRevision> old_revisions;  // sorted by template hash
+  std::vector<const Pod*> bound;           // pods that run these models and have a node; by name
   std::int32_t replicas = 0;               // the most that a signal asks for, within max_replicas
   std::int32_t max_replicas = 0;           // as in force
   SignalMemory memory;

@@ -12,6 +12,7 @@
 #include "controller/demand/cluster_index.h"
 #include "controller/demand/constraints.h"
 #include "controller/demand/policy.h"
+#include "controller/demand/rejections.h"
 #include "controller/demand/signals.h"
 
 namespace prewarm::controller::demand {
@@ -37,15 +38,6 @@ struct Target {
   bool operator==(const Target&) const = default;
 };
 
-// Nodes that cannot take it for the same reason.
-struct Rejected {
-  std::string reason;  // "needs 1 nvidia.com/gpu, 0 free"
-  std::uint32_t count = 0;
-  std::vector<std::string> nodes;  // the first few by name
-  bool operator==(const Rejected&) const = default;
-};
-inline constexpr std::size_t kShownNodes = 5;
-
 // A node that is promised, but has no name yet.
 struct Expected {
   std::string claim;
@@ -67,7 +59,7 @@ struct TargetPlan {
   std::vector<Rejected> rejected;  // most nodes first
   std::vector<Expected> expected;  // by claim
   std::int32_t wanted_nodes = 0;   // for the newest version
-  std::string unmet;               // empty, or "3 nodes wanted, 2 can take it: 4 nodes …, 1 node …"
+  std::string unmet;               // empty, or "3 nodes wanted, 2 can take it (4: needs 1 …)"
   bool operator==(const TargetPlan&) const = default;
 };
 
