@@ -11,11 +11,16 @@ import subprocess
 import tempfile
 import time
 
+import yaml
+
 from rig.certificates import Authority
 from rig.kube_api import KubeApi
 from rig.process import BUILD, Child, free_port, wait_for
 
 TOOLS = BUILD / "tools/bin"
+HELD = "prewarm.dev/held"  # annotation of a fake node whose kubelet does nothing yet
+NOT_READY = {"type": "Ready", "status": "False", "reason": "KubeletNotReady",
+             "message": "container runtime network not ready"}
 START_SECONDS = 120  # on an idle machine 2; what else runs on it may be a compiler
 AUDIT_POLICY = {"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"],
                 "rules": [{"level": "Metadata"}]}
@@ -65,9 +70,19 @@ class Cluster(KubeApi):
                      "--root-ca-file", self.authority.certificate, "--use-service-account-credentials=false",
                      *self.manager_options)
             self.run("kube-scheduler", "--leader-elect=false", "--secure-port=0")
-            self.run("kwok", "--config", TOOLS / "kwok-stages.yaml", "--manage-all-nodes=false",
+            self.run("kwok", "--config", self.kubelet_rules(), "--manage-all-nodes=false",
                      "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake",
                      "--node-lease-duration-seconds=40")
+
+    def kubelet_rules(self):
+        """kwok takes a node up only when it is made, so those that are to come up later are told apart here."""
+        stages = list(yaml.load_all((TOOLS / "kwok-stages.yaml").read_text(), yaml.CSafeLoader))
+        [first] = [one for one in stages if one["metadata"]["name"] == "node-initialize"]
+        first["spec"]["selector"]["matchExpressions"].append(
+            {"key": f'.metadata.annotations["{HELD}"]', "operator": "DoesNotExist"})
+        path = self.folder / "kwok.yaml"
+        path.write_text(yaml.safe_dump_all(stages))
+        return path
 
     def start_etcd(self):
         """Tries again with other ports if somebody took one in between."""
@@ -182,7 +197,8 @@ class Cluster(KubeApi):
 
     # ---- nodes -------------------------------------------------------------------------------------
 
-    def add_node(self, name, *, gpus=0, labels=None, taints=(), resources=None, running=True, accelerator="nvidia-l4"):
+    def add_node(self, name, *, gpus=0, labels=None, taints=(), resources=None, running=True,
+                 accelerator="nvidia-l4"):
         """A node as a kubelet registers it. Not `running`: it stays NotReady until run_node."""
         capacity = {"cpu": "32", "memory": "256Gi", "pods": "110", "ephemeral-storage": "400Gi",
                     **({"nvidia.com/gpu": str(gpus)} if gpus else {}), **(resources or {})}
@@ -194,14 +210,15 @@ class Cluster(KubeApi):
         return self.create({
             "apiVersion": "v1", "kind": "Node",
             "metadata": {"name": name, "labels": labels,
-                         "annotations": {"kwok.x-k8s.io/node": "fake"} if running else {}},
+                         "annotations": {"kwok.x-k8s.io/node": "fake", **({} if running else {HELD: "true"})}},
             "spec": {"taints": taints, "providerID": f"kwok://{name}"},
             "status": {"capacity": capacity, "allocatable": capacity,
+                       "conditions": [] if running else [NOT_READY],
                        "nodeInfo": {"bootID": f"boot-of-{name}-{time.time_ns()}"}}})
 
     def run_node(self, name):
-        """From now on kwok plays its kubelet."""
-        return self.patch("Node", name, {"metadata": {"annotations": {"kwok.x-k8s.io/node": "fake"}}})
+        """Its kubelet has started."""
+        return self.patch("Node", name, {"metadata": {"annotations": {HELD: None}}})
 
     def node_is_ready(self, name):
         conditions = self.get("Node", name).get("status", {}).get("conditions", [])
