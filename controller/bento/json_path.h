@@ -18,21 +18,25 @@ class JsonPath {
  public:
   JsonPath() = default;  // names nothing
 
-  // kInvalidArgument: quotes the path and the place where it stops making sense.
+  // kInvalidArgument: quotes the path and the place where it stops making sense. The last step is a
+  // member.
   static Result<JsonPath> Parse(std::string_view text);
 
-  [[nodiscard]] bool empty() const { return steps_.empty(); }
-  [[nodiscard]] const std::string& text() const { return text_; }
-  // Null where nothing, or an explicit null, lies there.
-  [[nodiscard]] const boost::json::value* Find(const boost::json::object& document) const;
+  [[nodiscard]] bool empty() const { return member_.empty(); }
+  // The object whose member() the path names; null if the document has none there.
+  [[nodiscard]] const boost::json::object* Holder(const boost::json::object& document) const;
+  [[nodiscard]] const std::string& member() const { return member_; }
+  // What messages call the holder: the path without its last step; "" for the document.
+  [[nodiscard]] const std::string& holder_text() const { return holder_text_; }
 
   bool operator==(const JsonPath&) const = default;
 
  private:
   using Step = std::variant<std::string, std::size_t>;  // a member, or a place in a list
 
-  std::string text_;
-  std::vector<Step> steps_;
+  std::string holder_text_;
+  std::vector<Step> steps_;  // to the holder
+  std::string member_;
 };
 
 }  // namespace prewarm::controller::bento

@@ -24,7 +24,7 @@ struct Candidate {
   Layout layout = Layout::kTree;
   std::string path;
   // kHub:
-  std::string version;                    // of the marker
+  std::string version;                    // of the marker; empty: any
   std::string folder;                     // models--org--name; found in any case of letters
   std::optional<HubSelection> selection;  // nothing: only the tag is known; every snapshot counts
   bool operator==(const Candidate&) const = default;

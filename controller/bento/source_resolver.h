@@ -33,6 +33,7 @@ struct Listing {
   std::string real_path;
   std::vector<DirectoryEntry> entries;  // in any order
   std::optional<std::uint64_t> bytes;   // of a file
+  bool truncated = false;               // there are more entries than whoever listed them gives
   bool operator==(const Listing&) const = default;
 };
 
@@ -52,7 +53,8 @@ struct SourceAnswer {
   bool operator==(const SourceAnswer&) const = default;
 };
 
-// Most paths of one answer, as many as a prewarm takes, and directories of one question and answer.
+// Most paths of one answer, as many as a prewarm takes, and most directories looked into for one
+// candidate.
 inline constexpr std::size_t kMaxAnswerPaths = 1000;
 inline constexpr std::size_t kMaxDirectories = 256;
 
@@ -68,12 +70,12 @@ class SourceResolver {
   // The path to list next; nothing once the answer is there. At most kMaxDirectories per candidate.
   [[nodiscard]] std::optional<std::string> Next() const;
   // What lies at the path that Next() named.
-  void Answer(Listing listing);
+  void Answer(const Listing& listing);
   // Only once Next() names nothing.
   [[nodiscard]] const SourceAnswer& Outcome() const { return best_; }
 
  private:
-  void BeginCandidate();
+  void Settle();
 
   std::vector<Candidate> candidates_;
   FileRules rules_;

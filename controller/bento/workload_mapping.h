@@ -20,9 +20,9 @@ struct ComponentMapping {
   JsonPath list;
   JsonPath item_name;
 
-  JsonPath pod_spec;  // containers, volumes and the scheduling part
-  JsonPath pod_annotations;
-  JsonPath resources;  // requests and limits that stand outside of pod_spec's containers
+  JsonPath pod_spec;         // containers, volumes and the scheduling part
+  JsonPath pod_annotations;  // of its pods
+  JsonPath resources;        // requests and limits that stand outside of pod_spec's containers
   JsonPath min_replicas;
   JsonPath max_replicas;               // empty: as min_replicas
   JsonPath envs;                       // outside of pod_spec's containers
@@ -40,7 +40,10 @@ struct WorkloadMapping {
   std::string kind;
   JsonPath bento;  // the name of a Bento or BentoRequest in the namespace of the object
   std::vector<ComponentMapping> components;
-  bool annotated_only = false;  // of interest only with an annotation of prewarm.dev
+  std::vector<JsonPath> annotations;  // beside metadata.annotations
+  bool annotated_only = false;        // of interest only with an annotation of prewarm.dev
+  // Of no interest if it belongs to an object of such a kind, which speaks for it.
+  std::vector<std::string> spoken_for_by;
   bool operator==(const WorkloadMapping&) const = default;
 };
 
