@@ -137,9 +137,8 @@ class KubeApi:
         wait_for(established, f"{crd} to be served")
 
     def create(self, one, namespace="default"):
-        meta = one["metadata"]
-        return self.call("POST", self.path(f"{one['apiVersion']}/{one['kind']}", None,
-                                           meta.get("namespace", namespace)), one)
+        path = self.path(f"{one['apiVersion']}/{one['kind']}", None, one["metadata"].get("namespace", namespace))
+        return self.call("POST", path + "?fieldValidation=Strict", one)
 
     def get(self, kind, name, namespace="default"):
         return self.call("GET", self.path(kind, name, namespace))
