@@ -208,7 +208,8 @@ class Choosing {
 
   void SayUnmet(std::size_t met, std::size_t spread_out) {
     auto& words = plan_.unmet;
-    words = std::to_string(plan_.wanted_nodes) + " nodes wanted, " + std::to_string(met) +
+    words = std::to_string(plan_.wanted_nodes) +
+            (plan_.wanted_nodes == 1 ? " node wanted, " : " nodes wanted, ") + std::to_string(met) +
             " can take it";
     std::string reasons;
     const auto add = [&](std::size_t count, const std::string& reason) {
