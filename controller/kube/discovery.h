@@ -27,10 +27,10 @@ class Discovery {
 
  private:
   struct Group {
-    std::set<std::string> plurals;
+    std::set<std::string> plurals{};
     SteadyTime asked;
   };
-  Task<Result<Group>> Ask(Resource resource);
+  Task<Result<Group>> Ask(std::string path);
 
   KubeApi& api_;
   const Clock& clock_;

@@ -5,14 +5,11 @@
 #include <boost/json/object.hpp>
 #include <chrono>
 #include <cstdint>
-#include <deque>
-#include <list>
 #include <map>
 #include <optional>
 #include <string>
 
 #include "common/base/clock.h"
-#include "common/base/token_bucket.h"
 #include "controller/kube/resource.h"
 
 namespace prewarm::controller::kube {
@@ -39,40 +36,43 @@ struct EventWrite {
   Event event;
   std::string name;  // of the event object
   WallTime first;
-  std::optional<std::uint64_t> count;  // the first write creates; later ones patch the count
   WallTime last;
-  unsigned attempts = 0;
+  std::uint64_t count = 1;
+  bool created = false;  // the event object is there: its count is patched
 };
 
 class EventSeries {
  public:
   struct Limits {
-    double burst = 25;  // writes for one object
+    double burst = 25;  // writes for one object, then one each
     Duration refill = std::chrono::minutes(5);
     Duration between_counts = std::chrono::seconds(30);  // of one series
     Duration series_ends = std::chrono::minutes(6);      // after the last repetition
     std::size_t most_series = 4096;
-    std::size_t most_waiting = 1024;
   };
 
   EventSeries();
   explicit EventSeries(Limits limits);
 
-  // False: dropped. `name` is used if this begins a series.
+  // False: dropped. `name` is the event object's if this begins a series.
   bool Record(const Event& event, const std::string& name, SteadyTime now, WallTime wall_now);
-  // The next write that is due.
+  // A write that is due; Written tells what became of it. Each series has one write out at most.
   std::optional<EventWrite> Next(SteadyTime now);
-  // When the next one will be; nothing: not before something is recorded.
+  enum class Outcome : std::uint8_t {
+    kWritten,
+    kAgain,  // that may pass: once more, later
+    kLost,   // the event object is gone, or cannot be made: the series is forgotten
+  };
+  void Written(const EventWrite& write, Outcome outcome, SteadyTime now);
+  // When the next write will be due; nothing: not before something is recorded.
   [[nodiscard]] std::optional<SteadyTime> NextDue() const;
-  // A write failed in a way that may pass: once more, later.
-  void Again(EventWrite write);
-  // The event of a series is gone from the API: its next repetition begins a new one.
-  void Lost(const Event& event);
 
   [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
   [[nodiscard]] std::size_t series() const { return series_.size(); }
+  [[nodiscard]] std::size_t budgets() const { return budgets_.size(); }
 
  private:
+  // Events that differ in their note alone are of one kind; the note of the first one is shown.
   struct Kind {
     ObjectReference about;
     bool warning = false;
@@ -81,24 +81,33 @@ class EventSeries {
     auto operator<=>(const Kind&) const = default;
   };
   struct Series {
-    EventWrite write;     // of the latest repetition
-    bool counted = true;  // the count is written, or waits to be
-    SteadyTime written;   // when a write was last handed out
-    SteadyTime repeated;
+    EventWrite write;  // as of the last repetition
+    SteadyTime recorded;
+    SteadyTime not_before;          // of the next write
+    std::optional<SteadyTime> due;  // nothing: all is written
+    bool out = false;               // a write is under way
+    unsigned failures = 0;
+  };
+  struct Budget {
+    double tokens = 0;
+    SteadyTime filled;
   };
   static Kind KindOf(const Event& event);
   bool Pay(const ObjectReference& about, SteadyTime now);
-  void DropOld(SteadyTime now);
+  bool MakeRoom(SteadyTime now);
 
   const Limits limits_;
   std::map<Kind, Series> series_;
-  std::map<ObjectReference, TokenBucket> budgets_;
-  std::deque<EventWrite> waiting_;
+  std::map<ObjectReference, Budget> budgets_;  // of objects that have series, and of few others
   std::uint64_t dropped_ = 0;
 };
 
-// The event object as events.k8s.io/v1 wants it, and the patch that counts a repetition.
+// The event object as events.k8s.io/v1 wants it, and the patch that counts a repetition: nothing
+// else of an event can be changed.
 boost::json::object EventJson(const EventWrite& write, const std::string& instance);
 boost::json::object SeriesPatch(const EventWrite& write);
+// Events lie beside the object that they are about, those about an object of the cluster in
+// "default".
+std::string EventNamespace(const Event& event);
 
 }  // namespace prewarm::controller::kube

@@ -36,7 +36,7 @@ class EventRecorder {
   [[nodiscard]] Counters counters() const;
 
  private:
-  Task<Status> Write(EventWrite write);
+  Task<void> Write(EventWrite write);
 
   KubeApi& api_;
   const Clock& clock_;

@@ -45,9 +45,14 @@ class KubeLease {
     std::string resource_version;
     SteadyTime since;
   };
+  struct Found {
+    std::optional<boost::json::object> lease;
+  };
+  Task<Result<Found>> Read();
   Task<Result<boost::json::object>> Write(boost::json::object lease, bool create);
-  Task<Result<std::optional<std::uint64_t>>> Take(std::optional<boost::json::object> before,
-                                                  std::uint64_t floor);
+  [[nodiscard]] bool MayTake(const boost::json::object& lease);
+  Task<Result<std::optional<std::uint64_t>>> Take(Found before, std::uint64_t floor);
+  Task<Status> LookWhoHolds();
 
   KubeApi& api_;
   const Clock& clock_;

@@ -196,8 +196,8 @@ Status ReflectorLoop::TakeEvent(WatchEventType type, const json::object& object)
 
 void ReflectorLoop::Finish(const ReflectorMachine::Update& update) {
   using Staged = ReflectorMachine::Update::Staged;
-  if (update.staged == Staged::kDrop) DropStaged();
-  if (update.staged == Staged::kTake) TakeStaged();
+  if (update.staged == Staged::kDrop || update.staged == Staged::kEmpty) DropStaged();
+  if (update.staged == Staged::kTake || update.staged == Staged::kEmpty) TakeStaged();
   for (const auto& key : update.changed) TellChanged(key);
   TellState();
   if (update.look_at_all && hooks_.look_at_all) hooks_.look_at_all();

@@ -298,7 +298,7 @@ ReflectorMachine::Update ReflectorMachine::Missing(const Trouble& trouble, Stead
   }
   StateBecomes(ReflectorState::kMissing, trouble.message);
   PauseSlowly(now);
-  update.staged = Update::Staged::kTake;
+  update.staged = Update::Staged::kEmpty;
   for (const auto& [key, version] : known_) update.changed.push_back(key);
   known_.clear();
   update.look_at_all = !std::exchange(synced_, true) || !update.changed.empty();

@@ -75,7 +75,12 @@ class ReflectorMachine {
 
   // What the cache has to do after an answer.
   struct Update {
-    enum class Staged : std::uint8_t { kKeep, kDrop, kTake } staged = Staged::kKeep;
+    enum class Staged : std::uint8_t {
+      kKeep,
+      kDrop,
+      kTake,   // it becomes the cache
+      kEmpty,  // dropped, and the cache becomes empty
+    } staged = Staged::kKeep;
     std::vector<ObjectKey> changed{};  // after that: tell of these
     bool look_at_all = false;
   };
