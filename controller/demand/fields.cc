@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "common/base/rfc3339.h"
+#include "common/base/utf8.h"
 
 namespace prewarm::controller::demand {
 namespace {
@@ -57,7 +58,7 @@ void Fields::Refuse(std::string_view name, std::string_view what) const {
     path += ".";
   }
   constexpr std::size_t kShownName = 128;
-  *problem_ = path + std::string(name.substr(0, kShownName)) + " " + std::string(what);
+  *problem_ = ToUtf8(path + std::string(name.substr(0, kShownName)) + " " + std::string(what));
 }
 
 void Fields::Mismatch(std::string_view name, std::string_view expected,
@@ -76,6 +77,14 @@ std::string_view Fields::Text(std::string_view name) const {
   if (value == nullptr) return {};
   if (const auto* text = value->if_string()) return View(*text);
   Mismatch(name, "a text", *value);
+  return {};
+}
+
+std::string_view Fields::ShortText(std::string_view name) const {
+  constexpr std::size_t kShort = 64;
+  const auto text = Text(name);
+  if (text.size() <= kShort) return text;
+  Refuse(name, "is " + std::to_string(text.size()) + " bytes long");
   return {};
 }
 
@@ -118,7 +127,7 @@ std::optional<double> Fields::Number(std::string_view name) const {
 }
 
 std::optional<WallTime> Fields::Time(std::string_view name) const {
-  const auto text = Text(name);
+  const auto text = ShortText(name);
   if (text.empty()) return std::nullopt;
   auto time = ParseRfc3339(text);
   if (time) return *time;
@@ -130,8 +139,9 @@ std::optional<Quantity> Fields::Amount(std::string_view name) const {
   const auto* value = Find(name);
   if (value == nullptr) return std::nullopt;
   std::string text;
-  if (const auto* words = value->if_string()) {
-    text = View(*words);
+  if (value->is_string()) {
+    text = ShortText(name);
+    if (!problem_->empty()) return std::nullopt;
   } else if (value->is_number()) {
     text = value->is_int64()    ? std::to_string(value->get_int64())
            : value->is_uint64() ? std::to_string(value->get_uint64())

@@ -32,6 +32,8 @@ class Fields {
   // Absent and null are the same: Kubernetes writes both.
   [[nodiscard]] bool Has(std::string_view name) const { return Find(name) != nullptr; }
   [[nodiscard]] std::string_view Text(std::string_view name) const;  // absent: empty
+  // Of what is quoted when it is wrong: a time, an amount. A long text is none.
+  [[nodiscard]] std::string_view ShortText(std::string_view name) const;
   [[nodiscard]] bool Flag(std::string_view name, bool otherwise = false) const;
   [[nodiscard]] std::optional<std::int64_t> Integer(std::string_view name) const;
   // Within 32 bits and not negative, as counts of replicas are.

@@ -28,7 +28,7 @@ std::optional<double> MetricRatio(const Hpa& hpa) {
 }
 
 std::int32_t ReplicasByRatio(std::int32_t current, double ratio) {
-  if (std::abs(ratio - 1) <= kTolerance) return current;
+  if (1 - kTolerance <= ratio && ratio <= 1 + kTolerance) return current;
   const double wanted = std::ceil(static_cast<double>(current) * ratio);
   constexpr auto kMost = std::numeric_limits<std::int32_t>::max();
   return wanted >= static_cast<double>(kMost) ? kMost : static_cast<std::int32_t>(wanted);

@@ -15,7 +15,7 @@ constexpr double kMaxRatio = 10;
 
 // "30m"; the field keeps its default where it is absent.
 void ReadDuration(const Fields& holder, std::string_view name, std::chrono::nanoseconds& into) {
-  const auto text = holder.Text(name);
+  const auto text = holder.ShortText(name);
   if (text.empty()) return;
   const auto duration = ParseDuration(text);
   if (!duration) {

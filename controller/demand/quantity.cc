@@ -126,11 +126,15 @@ double Quantity::ToDouble() const {
 }
 
 Result<Quantity> ParseQuantity(std::string_view text) {
-  const auto wrong = [&] {
-    return Fail(ErrorCode::kInvalidArgument, "\"" + std::string(text.substr(0, 64)) +
-                                                 "\" is not a quantity such as 500m or 16Gi");
-  };
   constexpr std::size_t kMaxText = 64;
+  const auto wrong = [&] {
+    if (text.size() > kMaxText) {
+      return Fail(ErrorCode::kInvalidArgument,
+                  "a text of " + std::to_string(text.size()) + " bytes is not a quantity");
+    }
+    return Fail(ErrorCode::kInvalidArgument,
+                "\"" + std::string(text) + "\" is not a quantity such as 500m or 16Gi");
+  };
   if (text.empty() || text.size() > kMaxText) return wrong();
   const bool negative = text.front() == '-';
   const bool sign = negative || text.front() == '+';
@@ -140,13 +144,11 @@ Result<Quantity> ParseQuantity(std::string_view text) {
   const auto scale = ScaleOf(number.substr(end));
   if (!decimal || !scale) return wrong();
   const auto nanos = Nanos(*decimal, *scale);
-  Quantity quantity{static_cast<std::int64_t>(nanos / kNanosPerUnit),
-                    static_cast<std::int32_t>(nanos % kNanosPerUnit)};
+  const Quantity quantity{static_cast<std::int64_t>(nanos / kNanosPerUnit),
+                          static_cast<std::int32_t>(nanos % kNanosPerUnit)};
   if (!negative) return quantity;
-  quantity.units = -quantity.units - (quantity.nanos > 0 ? 1 : 0);
-  if (quantity.nanos > 0)
-    quantity.nanos = static_cast<std::int32_t>(kNanosPerUnit) - quantity.nanos;
-  return quantity;
+  if (quantity.nanos == 0) return Quantity{-quantity.units, 0};
+  return Quantity{-quantity.units - 1, static_cast<std::int32_t>(kNanosPerUnit) - quantity.nanos};
 }
 
 }  // namespace prewarm::controller::demand
