@@ -34,9 +34,10 @@ class JobStore {
 
   // Everything that is not final, and what ended last (at most `ended`), by age.
   virtual Result<std::vector<Prewarm>> Load(std::size_t ended) = 0;
-  // Writes whole prewarms with their tasks, all or none; durable on return. New ones get an `age`
-  // in the answer, larger than any before. kConflict: the lease is lost and nothing was written, or
-  // a prewarm is final already and would change its state.
+  // Writes whole prewarms with their tasks; durable on return. On one machine all or none; in a
+  // cluster each for itself, so that after an error some may be written (saving again is safe). New
+  // ones get an `age` in the answer, larger than any before. kConflict: the lease is lost and
+  // nothing was written, or a prewarm is final already and would change its state.
   virtual Result<std::vector<Prewarm>> Save(std::vector<Prewarm> prewarms) = 0;
   // The prewarm that used this key in this namespace within the last day.
   virtual Result<std::optional<Prewarm>> FindByKey(const std::string& name_space,
@@ -44,6 +45,10 @@ class JobStore {
   virtual Result<std::optional<Prewarm>> Find(const std::string& id) = 0;
   // Ended ones beyond the newest `keep` and older than `before`. Answers how many were removed.
   virtual Result<std::size_t> Prune(std::size_t keep, WallTime before) = 0;
+
+  // The id of the prewarm that would have this name in this namespace. Thread-safe.
+  [[nodiscard]] virtual std::string IdOf(const std::string& name_space,
+                                         const std::string& name) const = 0;
 };
 
 }  // namespace prewarm::controller

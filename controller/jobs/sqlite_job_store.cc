@@ -273,6 +273,12 @@ class SqliteJobStore final : public JobStore {
     return removed;
   }
 
+  // Names are unique over all namespaces here.
+  [[nodiscard]] std::string IdOf(const std::string& /*name_space*/,
+                                 const std::string& name) const override {
+    return name;
+  }
+
  private:
   Database database_;
   SqliteLease lease_;

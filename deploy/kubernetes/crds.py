@@ -168,6 +168,7 @@ PREWARM_STATUS = record({
         "message": text("for people", 1024),
         "plannedBytes": count(), "presentBytes": count("whole before the task began"), "fetchedBytes": count(),
         "plannedBlocks": count(), "presentBlocks": count(), "fetchedBlocks": count(), "failedBlocks": count(),
+        "wireBytes": count("from stores"), "requests": count(), "retries": count(), "bytesPerSecond": count(),
         "visibleAt": time("when clients will find what is stored, if that is known"),
     }, 5000, "what each node does"),
     "conditions": CONDITIONS,

@@ -26,6 +26,16 @@ std::unique_ptr<JobStore> JobStoreSuite::OpenLeading() {
   return store;
 }
 
+std::string JobStoreSuite::Id(const std::string& name) {
+  return Open(clock_)->IdOf("team-a", name);
+}
+
+Prewarm JobStoreSuite::Full(const std::string& name) {
+  auto prewarm = AFullPrewarm(Id(name));
+  backend_->MakeStorable(prewarm);
+  return prewarm;
+}
+
 Prewarm AFullPrewarm(const std::string& id) {
   Prewarm prewarm;
   prewarm.id = id;
@@ -62,10 +72,13 @@ Prewarm Ended(Prewarm prewarm, PrewarmState state, WallTime when) {
 
 namespace {
 
+// Without the namespace that a store may put before it.
+std::string NameOf(const std::string& id) { return id.substr(id.rfind('.') + 1); }
+
 std::vector<std::string> Ids(const std::vector<Prewarm>& prewarms) {
   std::vector<std::string> ids;
   ids.reserve(prewarms.size());
-  for (const auto& prewarm : prewarms) ids.push_back(prewarm.id);
+  for (const auto& prewarm : prewarms) ids.push_back(NameOf(prewarm.id));
   return ids;
 }
 
@@ -81,35 +94,35 @@ ErrorCode CodeOf(const Result<std::vector<Prewarm>>& result) {
 }
 
 TEST_P(JobStoreSuite, GivesBackEveryFieldAfterARestart) {
-  const auto saved = SaveOne(*OpenLeading(), AFullPrewarm("p"));
-  auto expected = AFullPrewarm("p");
+  const auto saved = SaveOne(*OpenLeading(), Full("p"));
+  auto expected = Full("p");
   expected.age = saved.age;
   EXPECT_EQ(saved, expected);
   const auto reopened = Open(clock_);
   const auto loaded = reopened->Load(0);
   ASSERT_TRUE(loaded) << loaded.error().message;
   EXPECT_THAT(*loaded, ElementsAre(expected));
-  const auto found = reopened->Find("p");
+  const auto found = reopened->Find(Id("p"));
   ASSERT_TRUE(found) << found.error().message;
   EXPECT_EQ(*found, expected);
 }
 
 TEST_P(JobStoreSuite, KeepsWhatWasSavedLast) {
   const auto store = OpenLeading();
-  auto prewarm = SaveOne(*store, AFullPrewarm("p"));
+  auto prewarm = SaveOne(*store, Full("p"));
   prewarm.generation = 4;
   prewarm.tasks.erase("node-1");
   prewarm.tasks["node-2"].state = TaskState::kRunning;
   prewarm.tasks["node-3"] = NodeTask{"node-3", 4, TaskState::kQueued, "", "", {}, std::nullopt};
   EXPECT_EQ(SaveOne(*store, prewarm), prewarm);
-  const auto found = Open(clock_)->Find("p");
+  const auto found = Open(clock_)->Find(Id("p"));
   ASSERT_TRUE(found);
   EXPECT_EQ(*found, prewarm);
 }
 
 TEST_P(JobStoreSuite, FindsNothingWhereNothingIs) {
   const auto store = OpenLeading();
-  const auto found = store->Find("p");
+  const auto found = store->Find(Id("p"));
   ASSERT_TRUE(found);
   EXPECT_EQ(*found, std::nullopt);
   const auto loaded = store->Load(10);
@@ -122,7 +135,7 @@ TEST_P(JobStoreSuite, GivesAgesThatGrowOverRestartsAndPruning) {
   for (int restart = 0; restart < 3; ++restart) {
     auto store = OpenLeading();
     const auto round = std::to_string(restart);
-    const auto saved = store->Save({AFullPrewarm("a" + round), AFullPrewarm("b" + round)});
+    const auto saved = store->Save({Full("a" + round), Full("b" + round)});
     ASSERT_TRUE(saved);
     EXPECT_GT((*saved)[0].age, last);
     EXPECT_GT((*saved)[1].age, (*saved)[0].age);
@@ -139,15 +152,14 @@ TEST_P(JobStoreSuite, GivesAgesThatGrowOverRestartsAndPruning) {
 
 TEST_P(JobStoreSuite, WritesAllOrNothing) {
   const auto store = OpenLeading();
-  const auto done =
-      SaveOne(*store, Ended(AFullPrewarm("done"), PrewarmState::kSucceeded, clock_.wall));
+  const auto done = SaveOne(*store, Ended(Full("done"), PrewarmState::kSucceeded, clock_.wall));
   auto other_end = done;
   other_end.state = PrewarmState::kFailed;
-  EXPECT_EQ(CodeOf(store->Save({AFullPrewarm("new"), other_end})), ErrorCode::kConflict);
+  EXPECT_EQ(CodeOf(store->Save({Full("new"), other_end})), ErrorCode::kConflict);
   const auto loaded = store->Load(10);
   ASSERT_TRUE(loaded);
   EXPECT_THAT(*loaded, ElementsAre(done));
-  EXPECT_TRUE(store->Save({AFullPrewarm("new")})) << "the refusal left the store usable";
+  EXPECT_TRUE(store->Save({Full("new")})) << "the refusal left the store usable";
 }
 
 TEST_P(JobStoreSuite, NeverChangesAnEnd) {
@@ -155,7 +167,7 @@ TEST_P(JobStoreSuite, NeverChangesAnEnd) {
   for (const auto state : {PrewarmState::kSucceeded, PrewarmState::kFailed,
                            PrewarmState::kCancelled, PrewarmState::kSuperseded}) {
     const std::string id(StateName(state));
-    const auto ended = SaveOne(*store, Ended(AFullPrewarm(id), state, clock_.wall));
+    const auto ended = SaveOne(*store, Ended(Full(id), state, clock_.wall));
     for (int other = 0; other <= static_cast<int>(PrewarmState::kSuperseded); ++other) {
       auto changed = ended;
       changed.state = static_cast<PrewarmState>(other);
@@ -167,16 +179,16 @@ TEST_P(JobStoreSuite, NeverChangesAnEnd) {
         EXPECT_EQ(CodeOf(refused), ErrorCode::kConflict);
         EXPECT_THAT(refused.error().message, HasSubstr(id));
       }
-      EXPECT_EQ((*store->Find(id))->state, state);
+      EXPECT_EQ((*store->Find(Id(id)))->state, state);
     }
   }
 }
 
 TEST_P(JobStoreSuite, LoadsWhatIsUnfinishedAndWhatEndedLast) {
   const auto store = OpenLeading();
-  for (const auto* id : {"a", "b", "c", "d", "e"}) SaveOne(*store, AFullPrewarm(id));
+  for (const auto* id : {"a", "b", "c", "d", "e"}) SaveOne(*store, Full(id));
   const auto end = [&](const char* id, int hour) {
-    SaveOne(*store, Ended(AFullPrewarm(id), PrewarmState::kSucceeded, clock_.wall + hours(hour)));
+    SaveOne(*store, Ended(Full(id), PrewarmState::kSucceeded, clock_.wall + hours(hour)));
   };
   end("d", 1);
   end("a", 3);
@@ -188,9 +200,9 @@ TEST_P(JobStoreSuite, LoadsWhatIsUnfinishedAndWhatEndedLast) {
 
 TEST_P(JobStoreSuite, PrunesOnlyEndsThatAreOldAndBeyondThoseToKeep) {
   const auto store = OpenLeading();
-  SaveOne(*store, AFullPrewarm("running"));
+  SaveOne(*store, Full("running"));
   for (int hour = 0; hour < 5; ++hour) {
-    SaveOne(*store, Ended(AFullPrewarm("ended-" + std::to_string(hour)), PrewarmState::kFailed,
+    SaveOne(*store, Ended(Full("ended-" + std::to_string(hour)), PrewarmState::kFailed,
                           clock_.wall + hours(hour)));
   }
   EXPECT_EQ(*store->Prune(4, clock_.wall + hours(3)), 1U);
@@ -201,7 +213,7 @@ TEST_P(JobStoreSuite, PrunesOnlyEndsThatAreOldAndBeyondThoseToKeep) {
 
 TEST_P(JobStoreSuite, KnowsAnIdempotencyKeyForADay) {
   const auto store = OpenLeading();
-  auto prewarm = AFullPrewarm("p");
+  auto prewarm = Full("p");
   prewarm.idempotency_key = "release-7";
   prewarm.created_at = clock_.wall;
   prewarm = SaveOne(*store, prewarm);
@@ -209,7 +221,7 @@ TEST_P(JobStoreSuite, KnowsAnIdempotencyKeyForADay) {
     const auto found = store->FindByKey(
         name_space, key, clock_.wall + std::chrono::duration_cast<WallTime::duration>(later));
     EXPECT_TRUE(found);
-    return found && *found ? (*found)->id : "";
+    return found && *found ? NameOf((*found)->id) : "";
   };
   EXPECT_EQ(find("team-a", "release-7", seconds(0)), "p");
   EXPECT_EQ(find("team-a", "release-7", hours(24) - seconds(1)), "p");
@@ -222,23 +234,23 @@ TEST_P(JobStoreSuite, KnowsAnIdempotencyKeyForADay) {
 
 TEST_P(JobStoreSuite, TakesNoKeyForNoKey) {
   const auto store = OpenLeading();
-  SaveOne(*store, AFullPrewarm("p"));
-  EXPECT_EQ(*store->FindByKey("team-a", "", AFullPrewarm("p").created_at), std::nullopt);
+  SaveOne(*store, Full("p"));
+  EXPECT_EQ(*store->FindByKey("team-a", "", Full("p").created_at), std::nullopt);
 }
 
 TEST_P(JobStoreSuite, FindsTheNewestOfAKeyThatWasUsedAgain) {
   const auto store = OpenLeading();
   for (const auto* id : {"first", "second"}) {
-    auto prewarm = AFullPrewarm(id);
+    auto prewarm = Full(id);
     prewarm.idempotency_key = "again";
     SaveOne(*store, prewarm);
   }
-  EXPECT_EQ((*store->FindByKey("team-a", "again", clock_.wall))->id, "second");
+  EXPECT_EQ(NameOf((*store->FindByKey("team-a", "again", clock_.wall))->id), "second");
 }
 
 TEST_P(JobStoreSuite, WritesNothingForWhoeverDoesNotLead) {
   const auto store = Open(clock_);
-  EXPECT_EQ(CodeOf(store->Save({AFullPrewarm("p")})), ErrorCode::kConflict);
+  EXPECT_EQ(CodeOf(store->Save({Full("p")})), ErrorCode::kConflict);
   EXPECT_EQ(store->Renew().error().code, ErrorCode::kConflict);
   EXPECT_EQ(store->Prune(0, clock_.wall).error().code, ErrorCode::kConflict);
   EXPECT_TRUE(store->Release()) << "nothing to give up";
@@ -254,10 +266,10 @@ TEST_P(JobStoreSuite, GivesEveryAcquisitionALargerEpoch) {
       ASSERT_TRUE(lease && *lease);
       EXPECT_GT((*lease)->epoch, last);
       last = (*lease)->epoch;
-      EXPECT_TRUE(store->Save({AFullPrewarm("p")})) << "the newer lease is the one in force";
+      EXPECT_TRUE(store->Save({Full("p")})) << "the newer lease is the one in force";
     }
     ASSERT_TRUE(store->Release());
-    EXPECT_EQ(CodeOf(store->Save({AFullPrewarm("p")})), ErrorCode::kConflict);
+    EXPECT_EQ(CodeOf(store->Save({Full("p")})), ErrorCode::kConflict);
   }
 }
 
@@ -269,6 +281,7 @@ TEST_P(JobStoreSuite, TakesALeaseOverOnceItsHolderWasSilentForThePatience) {
   EXPECT_EQ(*standby->TryAcquire("controller-2"), std::nullopt);
   other_clock.now += kPatience - seconds(1);
   EXPECT_EQ(*standby->TryAcquire("controller-2"), std::nullopt);
+  clock_.wall += seconds(1);  // a renewal is seen by its time
   ASSERT_TRUE(leader->Renew());
   other_clock.now += seconds(2);
   EXPECT_EQ(*standby->TryAcquire("controller-2"), std::nullopt) << "it was renewed";
@@ -291,8 +304,8 @@ TEST_P(JobStoreSuite, DoesNotTakeOverFromAnotherProcessOfTheSameName) {
   const auto leader = OpenLeading();
   const auto other = Open(clock_);
   EXPECT_EQ(*other->TryAcquire("controller-1"), std::nullopt);
-  EXPECT_EQ(CodeOf(other->Save({AFullPrewarm("p")})), ErrorCode::kConflict);
-  EXPECT_TRUE(leader->Save({AFullPrewarm("p")}));
+  EXPECT_EQ(CodeOf(other->Save({Full("p")})), ErrorCode::kConflict);
+  EXPECT_TRUE(leader->Save({Full("p")}));
 }
 
 TEST_P(JobStoreSuite, IsTakenOverAtOnceWhenGivenUp) {
@@ -305,15 +318,15 @@ TEST_P(JobStoreSuite, IsTakenOverAtOnceWhenGivenUp) {
 
 TEST_P(JobStoreSuite, RefusesEverythingOfALeaderThatWasReplaced) {
   const auto old_leader = OpenLeading();
-  const auto before = SaveOne(*old_leader, AFullPrewarm("p"));
+  const auto before = SaveOne(*old_leader, Full("p"));
   const auto new_leader = Open(clock_);
   EXPECT_EQ(*new_leader->TryAcquire("controller-2"), std::nullopt);
   clock_.now += kPatience;
   ASSERT_TRUE(*new_leader->TryAcquire("controller-2"));
 
-  EXPECT_EQ(CodeOf(old_leader->Save(
-                {Ended(before, PrewarmState::kCancelled, clock_.wall), AFullPrewarm("q")})),
-            ErrorCode::kConflict);
+  EXPECT_EQ(
+      CodeOf(old_leader->Save({Ended(before, PrewarmState::kCancelled, clock_.wall), Full("q")})),
+      ErrorCode::kConflict);
   EXPECT_EQ(old_leader->Renew().error().code, ErrorCode::kConflict);
   EXPECT_EQ(old_leader->Prune(0, clock_.wall + hours(1)).error().code, ErrorCode::kConflict);
   EXPECT_TRUE(old_leader->Release());
@@ -328,10 +341,10 @@ TEST_P(JobStoreSuite, LetsAReplacedLeaderComeBackOnlyAsACandidate) {
   clock_.now += kPatience;
   ASSERT_TRUE(*second->TryAcquire("controller-2"));
   EXPECT_EQ(*first->TryAcquire("controller-1"), std::nullopt);
-  EXPECT_TRUE(second->Save({AFullPrewarm("p")}));
+  EXPECT_TRUE(second->Save({Full("p")}));
   clock_.now += kPatience;
   EXPECT_TRUE(*first->TryAcquire("controller-1"));
-  EXPECT_EQ(CodeOf(second->Save({AFullPrewarm("p")})), ErrorCode::kConflict);
+  EXPECT_EQ(CodeOf(second->Save({Full("p")})), ErrorCode::kConflict);
 }
 
 }  // namespace

@@ -29,6 +29,8 @@ class JobStoreBackend {
  public:
   virtual ~JobStoreBackend() = default;
   virtual Result<std::unique_ptr<JobStore>> Open(const Clock& clock, Duration patience) = 0;
+  // Takes out of a prewarm what this kind of store says that it cannot hold.
+  virtual void MakeStorable(Prewarm& /*prewarm*/) {}
 };
 
 using JobStoreMaker = std::function<std::unique_ptr<JobStoreBackend>()>;
@@ -41,6 +43,9 @@ class JobStoreSuite : public testing::TestWithParam<JobStoreMaker> {
   std::unique_ptr<JobStore> Open(const Clock& clock);
   // One that leads.
   std::unique_ptr<JobStore> OpenLeading();
+  std::string Id(const std::string& name);
+  // Everything that this store can hold.
+  Prewarm Full(const std::string& name);
 
   FakeClock clock_;
   std::unique_ptr<JobStoreBackend> backend_;
