@@ -100,6 +100,18 @@ std::uint64_t ExpectedRate(const Node& node, const FleetLimits& limits) {
   return rate;
 }
 
+Rank RankOf(const Prewarm& prewarm) {
+  return {prewarm.spec.priority, prewarm.spec.deadline, prewarm.age};
+}
+
+void AppendQueued(const Prewarm& prewarm, const Rank& rank, std::vector<QueuedTask>& queue) {
+  for (const auto& [node, task] : prewarm.tasks) {
+    if (NeedsBytes(task.state)) {
+      queue.push_back({prewarm.id, node, rank, task.progress.MissingBytes()});
+    }
+  }
+}
+
 Forecast ForecastOf(const std::string& prewarm, std::optional<WallTime> deadline,
                     std::span<const QueuedTask> tasks, const std::map<TaskKey, double>& seconds_to,
                     std::uint64_t bytes_per_second, WallTime now) {

@@ -29,6 +29,7 @@ struct Rank {
   bool operator==(const Rank&) const = default;
 };
 bool GoesBefore(const Rank& a, const Rank& b);
+Rank RankOf(const Prewarm& prewarm);
 
 // One unfinished task on a node.
 struct QueuedTask {
@@ -37,6 +38,8 @@ struct QueuedTask {
   Rank rank;
   std::uint64_t missing_bytes = 0;
 };
+// Adds the tasks of a prewarm that still have to fetch something.
+void AppendQueued(const Prewarm& prewarm, const Rank& rank, std::vector<QueuedTask>& queue);
 
 // What a node can be expected to fetch per second when it has work: its measured store rate within
 // its disk's and its limits. One that was never measured is taken for able to use its download
@@ -47,7 +50,8 @@ std::uint64_t ExpectedRate(const Node& node, const FleetLimits& limits);
 // queues by rank, the fleet's origin budget divided among the nodes as DivideBudget does at every
 // moment (in fractions where that rounds). A task with nothing missing is done at once. Tasks on
 // nodes that are not connected, or of unknown rate where no budget says what they can get at most,
-// are left out.
+// are left out. Of more than 2,000 moments at which something ends, the later ones are taken
+// together within a thousandth of the time from now.
 using TaskKey = std::pair<std::string, std::string>;
 std::map<TaskKey, double> PredictFinish(std::span<const Node> nodes,
                                         std::span<const QueuedTask> tasks,

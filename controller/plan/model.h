@@ -63,6 +63,9 @@ enum class TaskState : std::uint8_t {
   kCancelled,
 };
 constexpr bool IsFinal(TaskState state) { return state >= TaskState::kVisible; }
+constexpr bool NeedsBytes(TaskState state) {
+  return !IsFinal(state) && state != TaskState::kStored;
+}
 std::string_view StateName(TaskState state);
 std::optional<TaskState> TaskStateNamed(std::string_view name);
 
@@ -123,6 +126,9 @@ struct ResolvedPlan {
   std::uint64_t files = 0;
   std::uint64_t file_bytes = 0;
   juicefs::BlockPlan blocks;
+  // What was resolved, from the volume's root ("/": all of it): by this a client can be asked what
+  // it sees.
+  std::vector<std::string> paths{};
 
   // Equal for equal block runs in equal order; stable over restarts and versions.
   [[nodiscard]] std::uint64_t Hash() const;

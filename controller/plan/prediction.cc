@@ -1,4 +1,5 @@
-// PredictFinish: steps from one finished task to the next, as rates only change then.
+// PredictFinish: steps from one finished task to the next, as rates only change then. With very
+// many tasks the later steps are longer than that, so that the work stays bounded.
 #include <algorithm>
 #include <limits>
 #include <utility>
@@ -11,25 +12,39 @@ namespace {
 
 constexpr double kInfinite = std::numeric_limits<double>::infinity();
 
+// So many steps are exact. After them a step is at least this part of the time simulated so far:
+// ten times as much time then costs 2,300 steps, however many tasks end in it, and no end is foretold
+// later than by that part.
+constexpr int kExactSteps = 2'000;
+constexpr double kCoarseStep = 0.001;
+
 // A node's work in the order in which it does it.
 struct Worker {
   double rate = 0;
   std::vector<const QueuedTask*> queue;
   std::size_t current = 0;
   double remaining = 0;  // bytes of the current task
+
+  void TakeUp() {
+    if (current < queue.size()) remaining = static_cast<double>(queue[current]->missing_bytes);
+  }
 };
 
 class Simulation {
  public:
   Simulation(std::vector<Worker> workers, double budget)
       : workers_(std::move(workers)), budget_(budget) {
-    for (std::size_t at = 0; at < workers_.size(); ++at) Begin(at);
+    for (std::size_t at = 0; at < workers_.size(); ++at) {
+      workers_[at].TakeUp();
+      Begin(at);
+    }
   }
 
   std::map<TaskKey, double> Run() && {
-    while (!claims_.empty()) {
+    for (int step = 0; !claims_.empty(); ++step) {
       ShareOut<double>(claims_, budget_);
-      Advance(TimeToNextFinish());
+      const auto next = TimeToNextFinish();
+      Advance(step < kExactSteps ? next : std::max(next, now_ * kCoarseStep));
     }
     return std::move(finish_);
   }
@@ -37,11 +52,9 @@ class Simulation {
  private:
   // Lets the worker claim for its current task, if it has one.
   void Begin(std::size_t owner) {
-    auto& worker = workers_[owner];
+    const auto& worker = workers_[owner];
     if (worker.current == worker.queue.size()) return;
-    const auto& task = *worker.queue[worker.current];
-    worker.remaining = static_cast<double>(task.missing_bytes);
-    const Claim<double> claim{task.rank, worker.rate, owner, 0};
+    const Claim<double> claim{worker.queue[worker.current]->rank, worker.rate, owner, 0};
     claims_.insert(std::ranges::upper_bound(claims_, claim, ServedBefore<double>), claim);
   }
 
@@ -57,22 +70,28 @@ class Simulation {
     now_ += seconds;
     std::vector<std::size_t> done;
     for (const auto& claim : claims_) {
-      if (claim.share <= 0) continue;
-      auto& worker = workers_[claim.owner];
-      // Tasks that end together must not be torn apart by the last bit of a division.
-      constexpr double kTogether = 1 + 1e-9;
-      if (worker.remaining <= claim.share * seconds * kTogether) done.push_back(claim.owner);
-      worker.remaining -= claim.share * seconds;
+      if (claim.share > 0 && Work(claim, claim.share * seconds)) done.push_back(claim.owner);
     }
     std::ranges::sort(done);
     std::erase_if(claims_,
                   [&](const auto& claim) { return std::ranges::binary_search(done, claim.owner); });
-    for (const auto owner : done) {
-      auto& worker = workers_[owner];
+    for (const auto owner : done) Begin(owner);
+  }
+
+  // Takes `bytes` off the queue until now; true if a task ended, in a long step perhaps several.
+  bool Work(const Claim<double>& claim, double bytes) {
+    // Tasks that end together must not be torn apart by the last bit of a division.
+    constexpr double kTogether = 1 + 1e-9;
+    auto& worker = workers_[claim.owner];
+    const auto begin = worker.current;
+    while (worker.current < worker.queue.size() && worker.remaining <= bytes * kTogether) {
+      bytes = std::max(bytes - worker.remaining, 0.0);
       const auto& task = *worker.queue[worker.current++];
-      finish_[{task.prewarm, task.node}] = now_;
-      Begin(owner);
+      finish_[{task.prewarm, task.node}] = now_ - bytes / claim.share;
+      worker.TakeUp();
     }
+    worker.remaining -= bytes;
+    return worker.current != begin;
   }
 
   std::vector<Worker> workers_;

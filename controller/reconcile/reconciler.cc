@@ -18,10 +18,6 @@ constexpr std::size_t kResolutionsAtOnce = 8;
 
 double Seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
-Rank RankOf(const Prewarm& prewarm) {
-  return {prewarm.spec.priority, prewarm.spec.deadline, prewarm.age};
-}
-
 Result<std::shared_ptr<const ResolvedPlan>> Share(Result<ResolvedPlan> plan) {
   if (!plan) return std::move(plan).error();
   return std::make_shared<const ResolvedPlan>(*std::move(plan));
@@ -312,8 +308,7 @@ void Reconciler::DivideOrigin() {
     if (IsFinal(job->prewarm.state)) continue;
     for (const auto& [name, task] : job->prewarm.tasks) {
       const auto* node = agents_.Find(name);
-      const bool needs_bytes = !IsFinal(task.state) && task.state != TaskState::kStored;
-      if (node == nullptr || !node->connected || !needs_bytes) continue;
+      if (node == nullptr || !node->connected || !NeedsBytes(task.state)) continue;
       const auto rank = RankOf(job->prewarm);
       auto [at, fresh] = demands.try_emplace(name, NodeDemand{name, rank, 0});
       if (!fresh && GoesBefore(rank, at->second.best)) at->second.best = rank;
@@ -338,11 +333,7 @@ void Reconciler::DivideOrigin() {
 std::vector<QueuedTask> Reconciler::Queue() const {
   std::vector<QueuedTask> queue;
   for (const auto& [age, job] : jobs_.by_age()) {
-    if (IsFinal(job->prewarm.state)) continue;
-    for (const auto& [node, task] : job->prewarm.tasks) {
-      if (IsFinal(task.state) || task.state == TaskState::kStored) continue;
-      queue.push_back({job->prewarm.id, node, RankOf(job->prewarm), task.progress.MissingBytes()});
-    }
+    if (!IsFinal(job->prewarm.state)) AppendQueued(job->prewarm, RankOf(job->prewarm), queue);
   }
   return queue;
 }

@@ -225,25 +225,26 @@ Task<ApiResult<ControllerService::Draft>> ControllerService::WorkOut(const Calle
 }
 
 Forecast ControllerService::ForecastFor(const Prewarm& prewarm) const {
-  auto queue = parts_.reconciler.Queue();
-  // Not in the queue yet if it is only a draft; it would come last among its equals.
-  const bool queued =
-      std::ranges::any_of(queue, [&](const auto& task) { return task.prewarm == prewarm.id; });
-  if (!queued) {
-    for (const auto& [node, task] : prewarm.tasks) {
-      const Rank rank{prewarm.spec.priority, prewarm.spec.deadline, ~0ULL};
-      queue.push_back({prewarm.id, node, rank, task.progress.MissingBytes()});
-    }
-  }
+  const bool accepted = parts_.jobs.Find(prewarm.id) != nullptr;
+  auto rank = RankOf(prewarm);
+  if (!accepted) rank.age = ~0ULL;  // it would come last among its equals
+  std::vector<QueuedTask> own;
+  AppendQueued(prewarm, rank, own);
   const auto nodes = parts_.agents.Nodes();
   const auto& limits = parts_.reconciler.options().limits;
-  const auto seconds = queued ? parts_.reconciler.Predicted() : PredictFinish(nodes, queue, limits);
+  std::map<TaskKey, double> with_draft;
+  if (!accepted) {
+    auto queue = parts_.reconciler.Queue();
+    queue.insert(queue.end(), own.begin(), own.end());
+    with_draft = PredictFinish(nodes, queue, limits);
+  }
   std::uint64_t rate = 0;
   for (const auto& node : nodes) {
     if (prewarm.tasks.contains(node.name)) rate += ExpectedRate(node, limits);
   }
   if (limits.origin != 0) rate = std::min(rate, limits.origin);
-  return ForecastOf(prewarm.id, prewarm.spec.deadline, queue, seconds, rate,
+  return ForecastOf(prewarm.id, prewarm.spec.deadline, own,
+                    accepted ? parts_.reconciler.Predicted() : with_draft, rate,
                     parts_.clock.WallNow());
 }
 

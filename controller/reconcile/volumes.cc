@@ -150,8 +150,11 @@ Task<Result<metadata::ResolvedPaths>> Volume::Resolve(std::vector<std::string> p
   co_return resolved;
 }
 
-ResolvedPlan Volume::PlanOf(const metadata::ResolvedPaths& resolved) const {
+ResolvedPlan Volume::PlanOf(const metadata::ResolvedPaths& resolved,
+                            const std::vector<std::string>& paths) const {
   ResolvedPlan plan;
+  for (const auto& path : paths) plan.paths.push_back(config_.subdir + "/" + path);
+  if (paths.empty()) plan.paths.push_back(config_.subdir + "/");
   plan.files = resolved.files.size();
   plan.file_bytes = resolved.bytes;
   plan.blocks = juicefs::BlockPlan(resolved.files, block_size_);
@@ -159,16 +162,16 @@ ResolvedPlan Volume::PlanOf(const metadata::ResolvedPaths& resolved) const {
 }
 
 Task<Result<ResolvedPlan>> Volume::Plan(std::vector<std::string> paths) {
-  CO_TRY(const auto resolved, co_await Resolve(std::move(paths)));
-  co_return PlanOf(resolved);
+  CO_TRY(const auto resolved, co_await Resolve(paths));
+  co_return PlanOf(resolved, paths);
 }
 
 Task<Result<ResolvedPlan>> Volume::PlanOver(metadata::RedisClient& client,
                                             std::vector<std::string> paths) {
   CO_TRY_STATUS(co_await Refresh());
   ++redis_calls_;
-  CO_TRY(const auto resolved, co_await ResolveOver(client, std::move(paths)));
-  co_return PlanOf(resolved);
+  CO_TRY(const auto resolved, co_await ResolveOver(client, paths));
+  co_return PlanOf(resolved, paths);
 }
 
 }  // namespace prewarm::controller

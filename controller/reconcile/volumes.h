@@ -68,7 +68,8 @@ class Volume {
   Task<Status> ReadSettings(metadata::RedisClient& client);
   Task<Result<metadata::ResolvedPaths>> ResolveOver(metadata::RedisClient& client,
                                                     std::vector<std::string> paths);
-  [[nodiscard]] ResolvedPlan PlanOf(const metadata::ResolvedPaths& resolved) const;
+  [[nodiscard]] ResolvedPlan PlanOf(const metadata::ResolvedPaths& resolved,
+                                    const std::vector<std::string>& paths) const;
 
   const std::string name_;
   const VolumeConfig config_;

@@ -22,10 +22,6 @@ Prewarm Wanted(const std::string& id, std::uint64_t age, int priority = 0,
   return prewarm;
 }
 
-Rank RankOf(const Prewarm& prewarm) {
-  return {prewarm.spec.priority, prewarm.spec.deadline, prewarm.age};
-}
-
 Actions Compare(const std::vector<Prewarm>& prewarms, const Held& held) {
   return Difference(prewarms, held);
 }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <random>
 
 #include "common/base/units.h"
 
@@ -205,6 +206,36 @@ TEST(PredictFinish, TakesTheBudgetForTheRateOfANodeThatWasNeverMeasured) {
 std::map<std::string, std::uint64_t> Divide(const std::vector<NodeDemand>& demands,
                                             std::uint64_t budget) {
   return DivideBudget(demands, budget);
+}
+
+// More ends than are simulated one by one. What the whole fleet needs follows from the budget
+// alone, because each node could use all of it.
+TEST(PredictFinish, IsRightWithinAPercentForAFleetFullOfWork) {
+  const auto seed = std::random_device{}();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937 random(seed);
+  std::vector<Node> nodes;
+  std::vector<QueuedTask> queue;
+  double bytes = 0;
+  for (int n = 0; n < 1'000; ++n) {
+    Node node;
+    node.name = "n" + std::to_string(n);
+    node.connected = true;
+    node.measured_store_rate = 1'000'000;
+    nodes.push_back(node);
+    for (int t = 0; t < 100; ++t) {
+      const Rank rank{static_cast<int>(random() % 3), std::nullopt, static_cast<std::uint64_t>(t)};
+      queue.push_back({"p" + std::to_string(t), node.name, rank, 1 + random() % 1'000'000});
+      bytes += static_cast<double>(queue.back().missing_bytes);
+    }
+  }
+  FleetLimits limits;
+  limits.origin = 1'000'000;
+  const auto finish = PredictFinish(nodes, queue, limits);
+  ASSERT_EQ(finish.size(), queue.size());
+  double last = 0;
+  for (const auto& [task, seconds] : finish) last = std::max(last, seconds);
+  EXPECT_NEAR(last, bytes / 1e6, 0.01 * bytes / 1e6);
 }
 
 TEST(DivideBudget, SharesEvenlyAmongEquals) {
