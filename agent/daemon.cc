@@ -37,8 +37,9 @@ namespace {
 
 constexpr int kExitWrongUse = 2;
 constexpr std::size_t kDiskThreads = 4;
-// Looking at the node, measuring disks, and a mount that hangs: these wait for nobody.
-constexpr std::size_t kSurveyThreads = 3;
+// Looking at the node, measuring disks, and a mount that hangs: these wait for nobody. Two more for
+// questions to clients, of which there are two at a time.
+constexpr std::size_t kSurveyThreads = 5;
 // The first look at the node is worth this much delay of the first hello.
 constexpr Duration kFirstLook = std::chrono::seconds(2);
 
@@ -230,7 +231,7 @@ class Daemon {
   int exit_code_ = 0;
 
   WarmEngine engine_{clock_, config_.engine};
-  MountWatch mounts_{clock_, survey_pool_};
+  MountWatch mounts_{loop_.get_executor(), clock_, survey_pool_};
   NodeTasks tasks_{{loop_.get_executor(), clock_, disk_pool_, engine_, mounts_, log_, config_.cache,
                     config_.engine.fetch, config_.honour_volume_limit, EnvironmentVariable}};
   NodeSurvey survey_{{clock_, survey_pool_, mounts_, log_, config_.cache,

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "agent/mount/cache_check.h"
 #include "agent/tasks/volume_checks.h"
 #include "common/async/deadline.h"
 #include "common/async/offload.h"
@@ -108,6 +109,34 @@ Status VolumeSession::OpenCache(CacheUse use) {
 std::vector<MountVisibility> VolumeSession::LookAtMounts() const {
   return JudgeVisibility(SurveyMounts(), {settings_.uuid, settings_.name, options_.cache.dirs},
                          context_.clock.WallNow());
+}
+
+Task<std::vector<MountVisibility>> VolumeSession::AskMounts(std::uint64_t planned_bytes,
+                                                            std::stop_token stop) const {
+  PlannedData planned{{}, planned_bytes};
+  for (const auto& path : options_.paths) planned.paths.push_back(options_.subdir + "/" + path);
+  if (planned.paths.empty()) planned.paths.push_back(options_.subdir + "/");
+  co_return co_await Offload(context_.disk_pool, [&] { return AskMountsNow(planned, stop); });
+}
+
+std::vector<MountVisibility> VolumeSession::AskMountsNow(const PlannedData& planned,
+                                                         const std::stop_token& stop) const {
+  const auto survey = SurveyMounts();
+  auto judged = JudgeVisibility(survey, {settings_.uuid, settings_.name, options_.cache.dirs},
+                                context_.clock.WallNow());
+  for (auto& visibility : judged) {
+    const auto mount =
+        std::ranges::find(survey.mounts, visibility.mount_point, &MountSettings::mount_point);
+    if (visibility.visibility != Visibility::kNow || mount == survey.mounts.end()) continue;
+    const auto question = QuestionFor(*mount, planned);
+    const auto count =
+        question ? CheckCache(*mount, question->paths, stop) : Result<CacheCount>(question.error());
+    const auto now = context_.clock.WallNow();
+    const auto answer =
+        count ? AnswerOf(*count, question->part, planned, now) : AnswerOf(count.error(), now);
+    visibility = Settle(std::move(visibility), answer);
+  }
+  return judged;
 }
 
 Task<Result<metadata::ResolvedPaths>> VolumeSession::Resolve(

@@ -6,10 +6,12 @@
 #include <boost/asio/thread_pool.hpp>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 
 #include "agent/cache/block_cache.h"
 #include "agent/commands/options.h"
+#include "agent/mount/cache_verdict.h"
 #include "agent/mount/mounts.h"
 #include "agent/mount/visibility.h"
 #include "agent/store/store_factory.h"
@@ -58,6 +60,10 @@ class VolumeSession {
   [[nodiscard]] const VolumeOptions& options() const { return options_; }
   // When the clients of this node see what is stored now; looks at the mounts afresh.
   [[nodiscard]] std::vector<MountVisibility> LookAtMounts() const;
+  // The same once everything is stored; clients that should see it at once are asked whether they
+  // do. A stop of the token ends that.
+  Task<std::vector<MountVisibility>> AskMounts(std::uint64_t planned_bytes,
+                                               std::stop_token stop) const;
 
  private:
   VolumeSession(const CommandContext& context, VolumeOptions options)
@@ -66,6 +72,8 @@ class VolumeSession {
   Status TakeFromMount();
   Task<Status> ConnectAndRead();
   Status OpenCache(CacheUse use);
+  [[nodiscard]] std::vector<MountVisibility> AskMountsNow(const PlannedData& planned,
+                                                          const std::stop_token& stop) const;
 
   const CommandContext& context_;
   VolumeOptions options_;

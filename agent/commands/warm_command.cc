@@ -56,6 +56,7 @@ WarmCommand::WarmCommand(const CommandContext& context, WarmOptions options)
 
 void WarmCommand::Stop() {
   stopped_ = true;
+  stop_questions_.request_stop();
   if (engine_) engine_->Stop();
 }
 
@@ -83,7 +84,10 @@ Task<Result<WarmReport>> WarmCommand::Run() {
     CO_TRY_STATUS(CheckRoom(report.directories, report.work));
     CO_TRY_STATUS(co_await Execute(std::move(planned), report));
   }
-  report.visibility = session_->LookAtMounts();
+  report.visibility =
+      report.status == WarmStatus::kDone
+          ? co_await session_->AskMounts(report.planned_bytes, stop_questions_.get_token())
+          : session_->LookAtMounts();
   report.total_seconds = Seconds(context_.clock.Now() - begin);
   AddProcessUsage(report);
   progress_.Clear();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <stop_token>
 
 #include "agent/commands/options.h"
 #include "agent/commands/volume_session.h"
@@ -38,6 +39,7 @@ class WarmCommand {
   std::unique_ptr<VolumeSession> session_;
   std::optional<WarmEngine> engine_;
   bool stopped_ = false;
+  std::stop_source stop_questions_;
 };
 
 }  // namespace prewarm::agent

@@ -159,6 +159,7 @@ TaskOrder FromWire(const v1::TaskOrder& order) {
   // A rank compares ages only, so their unit does not matter.
   constexpr std::uint64_t kLargest = std::numeric_limits<std::int64_t>::max();
   value.rank.since = WallTime(WallTime::duration(std::min(order.age(), kLargest)));
+  value.paths.assign(order.paths().begin(), order.paths().end());
   return value;
 }
 

@@ -75,7 +75,10 @@ Result<ControlFile> OpenControl(const std::string& mount_point) {
   const std::string folder = mount_point == "/" ? "" : mount_point;
   auto prefixed = OpenNamed(folder + "/.jfs.control");
   if (prefixed || prefixed.error().code != ErrorCode::kNotFound) return prefixed;
-  return OpenNamed(folder + "/.control");
+  auto plain = OpenNamed(folder + "/.control");
+  if (plain || plain.error().code != ErrorCode::kNotFound) return plain;
+  return Fail(ErrorCode::kUnavailable, "no client is mounted at " + mount_point + " any more",
+              Reason::kConnection);
 }
 
 // The path with symlinks resolved, or as it is where that does not lead to a place in the mount.

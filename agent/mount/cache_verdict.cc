@@ -107,4 +107,14 @@ ClientAnswer AnswerOf(const Error& why, WallTime at) {
   return {.at = at, .words = "the client could not be asked: " + why.message};
 }
 
+MountVisibility Settle(MountVisibility mount, const ClientAnswer& answer) {
+  if (answer.verdict == CacheVerdict::kMisses) {
+    mount.visibility = Visibility::kMissing;
+    mount.words = "stored, but not visible at " + mount.mount_point + ": " + answer.words;
+  } else {
+    mount.words += "; " + answer.words;
+  }
+  return mount;
+}
+
 }  // namespace prewarm::agent

@@ -11,6 +11,7 @@
 
 #include "agent/mount/check_reply.h"
 #include "agent/mount/mounts.h"
+#include "agent/mount/visibility.h"
 #include "common/base/clock.h"
 #include "common/base/result.h"
 
@@ -54,5 +55,8 @@ using ClientAnswers = std::map<std::string, ClientAnswer>;  // by mount point
 // found if nothing is missing, and some is missing if more is than the rest of the total.
 ClientAnswer AnswerOf(const CacheCount& count, bool part, const PlannedData& planned, WallTime at);
 ClientAnswer AnswerOf(const Error& why, WallTime at);
+
+// What may be said of a mount that should see the blocks now, once its client has answered.
+MountVisibility Settle(MountVisibility mount, const ClientAnswer& answer);
 
 }  // namespace prewarm::agent

@@ -58,6 +58,7 @@ enum class Visibility : std::uint8_t {
   kAfterRescan,    // at the next scan of the cache directory, at the latest after interval + walk
   kNeverByItself,  // interval 0: only the walk at the start of the mount
   kUnknown,        // a mount whose .config we could not read
+  kMissing,        // should see them, but says that it does not find them all
 };
 
 // Everything mounted here, each client once however many bind mounts lead to it. A mount whose

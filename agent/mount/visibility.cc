@@ -178,6 +178,7 @@ std::string_view VisibilityName(Visibility visibility) {
     case Visibility::kAfterRescan: return "after_rescan";
     case Visibility::kNeverByItself: return "never_by_itself";
     case Visibility::kUnknown: return "unknown";
+    case Visibility::kMissing: return "missing";
   }
   return "unknown";
 }

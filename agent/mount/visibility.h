@@ -36,11 +36,12 @@ struct MountVisibility {
 };
 
 // One entry for each mount of the volume, in the order of the survey; a single one without a mount
-// point if there is none. `now` is when the last block was stored.
+// point if there is none. `now` is when the last block was stored. Never kMissing: that a client
+// must say.
 std::vector<MountVisibility> JudgeVisibility(const MountSurvey& survey, const StoredBlocks& blocks,
                                              WallTime now);
 
-// "next_mount", "now", "after_rescan", "never_by_itself", "unknown": for JSON.
+// "next_mount", "now", "after_rescan", "never_by_itself", "unknown", "missing": for JSON.
 std::string_view VisibilityName(Visibility visibility);
 
 }  // namespace prewarm::agent

@@ -42,6 +42,9 @@ struct TaskOrder {
   TaskId id;
   std::string volume;
   RunRank rank;
+  // What the plan was made from, from the volume's root: what clients can be asked about. Empty:
+  // the controller is too old to say.
+  std::vector<std::string> paths{};
 };
 
 struct TaskReport {

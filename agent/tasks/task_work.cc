@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "agent/tasks/task_visibility.h"
 #include "agent/tasks/volume_checks.h"
 #include "agent/warm/plan_scan.h"
 #include "common/async/deadline.h"
@@ -13,8 +12,6 @@
 namespace prewarm::agent {
 namespace {
 
-// A stored task whose clients do not see it yet is looked at again at the latest after this.
-constexpr Duration kLookAgain = std::chrono::seconds(30);
 constexpr std::size_t kLongestMessage = 600;  // thousands of reports must fit into one message
 
 // Names of a client's cache are read faster than this in any case that we have seen.
@@ -97,8 +94,9 @@ Task<Status> TaskWork::Perform() {
   shared_.ledger.AddPublished(order_.id.prewarm, recording_->Take());
   CO_TRY_STATUS(fetched);
   plan_.reset();  // the ledger has it for as long as it is worth its memory
-  stored_at_ = shared_.clock.WallNow();
-  co_await LookAtMounts();
+  BeginInquiry();
+  co_await inquiry_->Look();
+  Show(inquiry_->Judge());
   co_return co_await Release();
 }
 
@@ -180,28 +178,36 @@ Task<Status> TaskWork::Release() {
   co_return Status();
 }
 
-Task<void> TaskWork::LookAtMounts() {
-  const auto survey = co_await shared_.mounts.Look();
-  const StoredBlocks blocks{volume_->settings().uuid, volume_->settings().name,
-                            volume_->directories()};
-  auto judged = JudgeTask(*survey, blocks, stored_at_, shared_.clock.WallNow(), walk_);
+void TaskWork::BeginInquiry() {
+  const StoredTask stored{
+      .blocks = {volume_->settings().uuid, volume_->settings().name, volume_->directories()},
+      .stored_at = shared_.clock.WallNow(),
+      .walk = walk_,
+      .was_there = report_.counts.fetched_blocks == 0};
+  inquiry_.emplace(shared_.clock, shared_.mounts, stored,
+                   PlannedData{order_.paths, report_.planned_bytes});
+}
+
+void TaskWork::Show(TaskVisibility judged) {
+  judged.words.resize(std::min(judged.words.size(), kLongestMessage));
   const bool same = report_.state == judged.state && report_.visible_at == judged.at &&
                     report_.visibility == judged.words;
   report_.visible_at = judged.at;
-  report_.visibility = std::move(judged.words).substr(0, kLongestMessage);
+  report_.visibility = std::move(judged.words);
   if (!same) Enter(judged.state);
 }
 
 Task<void> TaskWork::UntilVisible() {
-  while (report_.state == TaskState::kStored) {
-    Duration pause = kLookAgain;
-    if (report_.visible_at) {
-      const auto left = *report_.visible_at - shared_.clock.WallNow();
-      pause = std::clamp<Duration>(left, std::chrono::seconds(1), kLookAgain);
-    }
-    if (!co_await SleepFor(pause)) co_return;
-    co_await LookAtMounts();
+  while (true) {
+    while (co_await inquiry_->AskNext()) Show(inquiry_->Judge());
+    if (co_await Stopping()) co_return;
+    Show(inquiry_->Judge());
+    if (report_.state == TaskState::kVisible) break;
+    if (!co_await SleepFor(inquiry_->Pause())) co_return;
+    co_await inquiry_->Look();
   }
+  shared_.log.Info("task_visible",
+                   {{"task", order_.id.prewarm}, {"generation", order_.id.generation}});
 }
 
 void TaskWork::Enter(TaskState state) {
@@ -232,6 +238,7 @@ void TaskWork::End(const Status& status) {
 
 void TaskWork::Interrupt() {
   if (recording_ && run_ == nullptr) recording_->Interrupt();
+  if (inquiry_) inquiry_->Stop();
 }
 
 void TaskWork::EndAsCancelled() {

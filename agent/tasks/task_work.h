@@ -8,9 +8,11 @@
 #include <optional>
 #include <string>
 
+#include "agent/tasks/client_inquiry.h"
 #include "agent/tasks/mount_watch.h"
 #include "agent/tasks/release_ledger.h"
 #include "agent/tasks/task_values.h"
+#include "agent/tasks/task_visibility.h"
 #include "agent/tasks/volume_table.h"
 #include "agent/warm/warm_engine.h"
 #include "agent/warm/warm_run.h"
@@ -69,8 +71,9 @@ class TaskWork {
   Task<Status> Fetch(const WarmParts& parts, const Presence& presence);
   Status Judge(const EngineOutcome& outcome);
   Task<Status> Release();
+  void BeginInquiry();
+  void Show(TaskVisibility judged);
   Task<void> UntilVisible();
-  Task<void> LookAtMounts();
   void Enter(TaskState state);
   void End(const Status& status);
 
@@ -80,10 +83,10 @@ class TaskWork {
   std::function<void()> changed_;
   TaskReport report_;
   std::shared_ptr<OpenVolume> volume_;
-  Duration walk_{};     // what a client's scan of the cache may take
-  WallTime stored_at_;  // when the last block got its name
+  Duration walk_{};  // what a client's scan of the cache may take
   std::optional<RecordingCache> recording_;
-  WarmRun* run_ = nullptr;  // while it fetches
+  WarmRun* run_ = nullptr;                // while it fetches
+  std::optional<ClientInquiry> inquiry_;  // once everything is stored
   RateMeter rate_;
   bool cancelled_ = false;
 };

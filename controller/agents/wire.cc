@@ -11,6 +11,7 @@ namespace {
 // Keeps a part of a plan well below the 4 MiB that a message may have: a run takes at most 30
 // bytes.
 constexpr std::size_t kRunsInPart = 100'000;
+constexpr std::size_t kMostPathBytes = 1 << 20;
 
 google::protobuf::Timestamp ToTimestamp(WallTime when) {
   return google::protobuf::util::TimeUtil::MicrosecondsToTimestamp(
@@ -32,6 +33,14 @@ TaskState FromWire(v1::TaskState state) {
     case v1::TASK_STATE_STALE: return TaskState::kStale;
     default: return TaskState::kRunning;
   }
+}
+
+// All of them or none: about a part of the plan nobody needs to ask.
+void PutPaths(const std::vector<std::string>& paths, v1::TaskOrder& order) {
+  std::size_t bytes = 0;
+  for (const auto& path : paths) bytes += path.size();
+  if (bytes > kMostPathBytes) return;
+  order.mutable_paths()->Assign(paths.begin(), paths.end());
 }
 
 template <class Message>
@@ -120,6 +129,7 @@ std::vector<v1::ControllerMessage> ToWire(const Order& order, const std::string&
   head.set_block_size(plan->blocks.block_size());
   head.set_planned_blocks(plan->blocks.block_count());
   head.set_planned_bytes(plan->blocks.bytes());
+  PutPaths(plan->paths, head);
   const auto runs = plan->blocks.Runs();
   const auto parts = std::max<std::size_t>(1, (runs.size() + kRunsInPart - 1) / kRunsInPart);
   head.set_plan_parts(static_cast<std::uint32_t>(parts));

@@ -120,11 +120,17 @@ class AgentNode {
   void SetMounts(agent::MountSurvey survey) {
     survey_.With([&](agent::MountSurvey& known) { known = std::move(survey); });
   }
+  // What clients answer from now on. Called on threads of the pool.
+  void SetCheck(agent::MountWatch::Check check) {
+    check_.With([&](agent::MountWatch::Check& known) { known = std::move(check); });
+  }
 
+  // Without paths it is the order of a controller that does not know of them.
   void Order(const std::string& prewarm, std::uint64_t generation, agent::SharedPlan plan,
-             int priority = 0) {
+             int priority = 0, std::vector<std::string> paths = {}) {
     On([&] {
-      tasks_->Order({{prewarm, generation}, "models", {priority, {}, {}}}, std::move(plan));
+      tasks_->Order({{prewarm, generation}, "models", {priority, {}, {}}, std::move(paths)},
+                    std::move(plan));
     });
   }
   std::optional<agent::TaskReport> Report(const std::string& prewarm) {
@@ -169,11 +175,17 @@ class AgentNode {
 
   SystemClock clock_;
   Guarded<agent::MountSurvey> survey_;
+  Guarded<agent::MountWatch::Check> check_;
   boost::asio::thread_pool pool_{4};
   IoThread control_;
   std::optional<agent::WarmEngine> engine_;
   agent::MountWatch mounts_{
-      clock_, pool_, [this] { return survey_.With([](const auto& known) { return known; }); }};
+      control_.executor(), clock_, pool_,
+      [this] { return survey_.With([](const auto& known) { return known; }); },
+      [this](const agent::MountSettings& mount, const std::vector<std::string>& paths,
+             const std::stop_token& stop) {
+        return check_.With([](const auto& known) { return known; })(mount, paths, stop);
+      }};
   std::optional<agent::NodeTasks> tasks_;
 };
 

@@ -84,6 +84,20 @@ TEST(CacheVerdict, OfAPartIsAboutThatPart) {
   EXPECT_EQ(Answer(10 << 20, 1, true).verdict, CacheVerdict::kMisses);
 }
 
+TEST(CacheVerdict, SettlesWhatIsSaidOfAMountThatShouldSeeTheBlocks) {
+  const MountVisibility live{
+      .mount_point = "/mnt/jfs", .visibility = Visibility::kNow, .words = "visible now"};
+  const auto found = Settle(live, Answer(100 << 20, 0));
+  EXPECT_EQ(found.visibility, Visibility::kNow);
+  EXPECT_THAT(found.words, HasSubstr("visible now; asked at"));
+  const auto missed = Settle(live, Answer(100 << 20, 1 << 20));
+  EXPECT_EQ(missed.visibility, Visibility::kMissing);
+  EXPECT_THAT(missed.words, testing::Not(HasSubstr("visible now")));
+  const auto silent = Settle(live, AnswerOf(Fail(ErrorCode::kTimeout, "it hangs"), kNow));
+  EXPECT_EQ(silent.visibility, Visibility::kNow);
+  EXPECT_THAT(silent.words, HasSubstr("it hangs"));
+}
+
 TEST(CacheVerdict, IsNoneWhereTheClientDidNotAnswer) {
   const auto answer = AnswerOf(Fail(ErrorCode::kTimeout, "it hangs"), kNow);
   EXPECT_EQ(answer.verdict, CacheVerdict::kNotAsked);

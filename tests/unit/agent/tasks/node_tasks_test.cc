@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <atomic>
+
 #include "tests/rig/agent_node.h"
 
 namespace prewarm::agent {
@@ -89,6 +92,113 @@ TEST_F(Tasks, BecomeVisibleByTheNextScanOfTheClient) {
   const auto promised = node_.Report("p")->visible_at.value();
   ASSERT_TRUE(node_.WaitForState("p", TaskState::kVisible));
   EXPECT_GE(node_.clock().WallNow(), promised);
+}
+
+// A client that can be asked, and what it is asked.
+struct Client {
+  std::atomic<std::uint64_t> total{0};
+  std::atomic<std::uint64_t> missing{0};
+  std::atomic<int> times{0};
+  Guarded<std::vector<std::string>> paths;
+
+  MountWatch::Check Check() {
+    return [this](const MountSettings&, const std::vector<std::string>& asked,
+                  const std::stop_token&) -> Result<CacheCount> {
+      ++times;
+      paths.With([&](auto& known) { known = asked; });
+      return CacheCount{1, total, missing};
+    };
+  }
+};
+
+TEST_F(Tasks, AreNotVisibleIfALiveClientSaysThatBytesAreMissing) {
+  Client client;
+  client.total = 2ULL * rig::kAgentBlock;
+  client.missing = rig::kAgentBlock;
+  node_.SetCheck(client.Check());
+  auto survey = MountScanning(std::chrono::seconds(-1));
+  survey.mounts[0].version = "1.4.2";
+  node_.SetMounts(survey);
+  volume_.PutSlices({1}, 2);
+  node_.Order("p", 1, PlanOf({1}, 2), 0, {"m/"});
+  ASSERT_TRUE(rig::WaitFor([&] {
+    const auto report = node_.Report("p");
+    return report->state == TaskState::kStored && !report->visible_at;
+  })) << node_.Report("p")->visibility;
+  EXPECT_THAT(node_.Report("p")->visibility, HasSubstr("misses 64.0 KiB of 128 KiB"));
+  EXPECT_THAT(client.paths.With([](const auto& known) { return known; }),
+              testing::ElementsAre("/m"));
+
+  client.missing = 0;
+  ASSERT_TRUE(node_.WaitForState("p", TaskState::kVisible));
+  EXPECT_THAT(node_.Report("p")->visibility, HasSubstr("finds all 128 KiB"));
+}
+
+TEST_F(Tasks, OfAClientThatScansAreVisibleOnlyOnceItSaysSo) {
+  Client client;
+  client.total = client.missing = rig::kAgentBlock;
+  node_.SetCheck(client.Check());
+  auto survey = MountScanning(std::chrono::milliseconds(10));
+  survey.mounts[0].version = "1.4.2";
+  node_.SetMounts(survey);
+  volume_.PutSlices({1}, 1);
+  node_.Order("p", 1, PlanOf({1}, 1), 0, {"/"});
+  ASSERT_TRUE(rig::WaitFor([&] { return client.times >= 3; }, std::chrono::seconds(20)));
+  EXPECT_EQ(node_.Report("p")->state, TaskState::kStored);
+  client.missing = 0;
+  ASSERT_TRUE(node_.WaitForState("p", TaskState::kVisible));
+
+  // What clients see already need not wait for their next scan.
+  node_.SetMounts([&] {
+    survey.mounts[0].scan_interval = std::chrono::hours(1);
+    return survey;
+  }());
+  node_.Order("again", 1, PlanOf({1}, 1), 0, {"/"});
+  ASSERT_TRUE(node_.WaitForState("again", TaskState::kVisible));
+}
+
+TEST_F(Tasks, AreCancelledWithinASecondWhileAClientThinks) {
+  std::atomic<bool> asked{false};
+  node_.SetCheck([&](const MountSettings&, const std::vector<std::string>&,
+                     const std::stop_token& stop) -> Result<CacheCount> {
+    asked = true;
+    rig::WaitFor([&] { return stop.stop_requested(); }, std::chrono::seconds(20));
+    return Fail(ErrorCode::kCancelled, "stopped", Reason::kCancelled);
+  });
+  auto survey = MountScanning(std::chrono::seconds(-1));
+  survey.mounts[0].version = "1.4.2";
+  node_.SetMounts(survey);
+  volume_.PutSlices({1}, 1);
+  node_.Order("p", 1, PlanOf({1}, 1), 0, {"/"});
+  ASSERT_TRUE(rig::WaitFor([&] { return asked.load(); }));
+  const auto begin = node_.clock().Now();
+  node_.On([this] { node_.tasks().Cancel({"p", 1}); });
+  ASSERT_TRUE(node_.WaitForState("p", TaskState::kCancelled));
+  EXPECT_LT(node_.clock().Now() - begin, std::chrono::seconds(1));
+}
+
+TEST_F(Tasks, AskAClientOneQuestionAtATime) {
+  std::atomic<int> now{0};
+  std::atomic<int> most{0};
+  node_.SetCheck([&](const MountSettings&, const std::vector<std::string>&,
+                     const std::stop_token&) -> Result<CacheCount> {
+    most = std::max(most.load(), ++now);
+    --now;
+    return CacheCount{1, 1 << 20, 0};
+  });
+  auto survey = MountScanning(std::chrono::seconds(-1));
+  survey.mounts[0].version = "1.4.2";
+  node_.SetMounts(survey);
+  std::vector<std::uint64_t> slices(8);
+  for (std::size_t i = 0; i < slices.size(); ++i) slices[i] = i + 1;
+  volume_.PutSlices(slices, 1);
+  for (const auto slice : slices) {
+    node_.Order(std::to_string(slice), 1, PlanOf({slice}, 1), 0, {"/"});
+  }
+  for (const auto slice : slices) {
+    ASSERT_TRUE(node_.WaitForState(std::to_string(slice), TaskState::kVisible)) << slice;
+  }
+  EXPECT_EQ(most, 1);
 }
 
 TEST_F(Tasks, AreStaleIfTheStoreLacksBlocks) {

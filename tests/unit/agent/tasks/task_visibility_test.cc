@@ -24,31 +24,76 @@ MountSettings Mount(std::chrono::nanoseconds interval) {
   return mount;
 }
 
-TaskVisibility Judge(const MountSurvey& survey, Duration later = {}) {
-  return JudgeTask(survey, kBlocks, kStored, kStored + later, seconds(5));
+const StoredTask kTask{kBlocks, kStored, seconds(5), false};
+
+ClientAnswer Said(CacheVerdict verdict, Duration later = {}) {
+  return {verdict, kStored + later, "what it said"};
 }
 
-TEST(TaskVisibility, IsVisibleWhereNothingIsMountedOrTheClientLooksForEveryBlock) {
-  EXPECT_EQ(Judge({}).state, TaskState::kVisible);
-  EXPECT_EQ(Judge({{Mount(seconds(-1))}, {}}).state, TaskState::kVisible);
+TaskVisibility Judge(const MountSurvey& survey, const ClientAnswers& answers, Duration later = {}) {
+  return JudgeTask(survey, kTask, kStored + later, answers);
 }
 
-TEST(TaskVisibility, WaitsForTheNextScanAndItsWalk) {
-  const MountSurvey survey{{Mount(minutes(1))}, {}};
-  const auto before = Judge(survey, seconds(64));
-  EXPECT_EQ(before.state, TaskState::kStored);
-  EXPECT_EQ(before.at, kStored + seconds(65));
-  EXPECT_EQ(Judge(survey, seconds(65)).state, TaskState::kVisible);
+TaskVisibility Judge(const MountSettings& mount, CacheVerdict verdict, Duration later = {}) {
+  return Judge({{mount}, {}}, {{mount.mount_point, Said(verdict, later)}}, later);
 }
 
-TEST(TaskVisibility, CountsAClientThatStartedAfterTheBlocksWereStored) {
+TEST(TaskVisibility, IsVisibleWhereNothingIsMounted) {
+  EXPECT_EQ(Judge({}, {}).state, TaskState::kVisible);
+}
+
+TEST(TaskVisibility, IsWhatTheClientsSayWhateverTheClockWouldSay) {
+  for (const auto interval : {seconds(-1), seconds(0), seconds(3600)}) {
+    const auto found = Judge(Mount(interval), CacheVerdict::kFindsAll);
+    EXPECT_EQ(found.state, TaskState::kVisible);
+    EXPECT_THAT(found.words, HasSubstr("what it said"));
+    const auto missed = Judge(Mount(interval), CacheVerdict::kMisses, std::chrono::hours(10));
+    EXPECT_EQ(missed.state, TaskState::kStored);
+    EXPECT_FALSE(missed.at);
+    EXPECT_THAT(missed.words, HasSubstr("what it said"));
+  }
+}
+
+TEST(TaskVisibility, IsNotFinalBeforeTheClientsHaveAnswered) {
+  for (const auto interval : {seconds(-1), seconds(0), seconds(60)}) {
+    const auto pending = Judge({{Mount(interval)}, {}}, {}, std::chrono::hours(10));
+    EXPECT_EQ(pending.state, TaskState::kStored);
+    EXPECT_TRUE(pending.at) << "a task without it counts as failed";
+  }
+}
+
+TEST(TaskVisibility, LeavesAClientThatMissesBlocksTheTimeOfThreeScans) {
+  const auto mount = Mount(minutes(1));
+  const auto at = [&](Duration later) { return Judge(mount, CacheVerdict::kMisses, later).at; };
+  EXPECT_EQ(at(seconds(2)), kStored + seconds(65));
+  EXPECT_EQ(at(seconds(70)), kStored + seconds(135));
+  EXPECT_EQ(at(seconds(190)), kStored + seconds(255));
+  EXPECT_EQ(at(seconds(195)), std::nullopt);
+}
+
+TEST(TaskVisibility, IsInferredFromTheClockOnlyWhereNoAnswerSettlesIt) {
+  for (const auto verdict : {CacheVerdict::kNotAsked, CacheVerdict::kUnsettled}) {
+    const auto before = Judge(Mount(minutes(1)), verdict, seconds(64));
+    EXPECT_EQ(before.state, TaskState::kStored);
+    EXPECT_EQ(before.at, kStored + seconds(65));
+    const auto after = Judge(Mount(minutes(1)), verdict, seconds(65));
+    EXPECT_EQ(after.state, TaskState::kVisible);
+    EXPECT_THAT(after.words, HasSubstr("what it said"));
+    EXPECT_THAT(after.words, HasSubstr("as far as the clock tells"));
+    const auto live = Judge(Mount(seconds(-1)), verdict);
+    EXPECT_EQ(live.state, TaskState::kVisible);
+    EXPECT_THAT(live.words, HasSubstr("what it said"));
+  }
+}
+
+TEST(TaskVisibility, InfersThatAClientThatStartedLaterFoundTheBlocksInItsFirstScan) {
   auto mount = Mount(minutes(60));
   mount.started = kStored + seconds(10);
-  EXPECT_EQ(Judge({{mount}, {}}, seconds(20)).state, TaskState::kVisible);
+  EXPECT_EQ(Judge(mount, CacheVerdict::kNotAsked, seconds(20)).state, TaskState::kVisible);
   mount.scan_interval = seconds(0);
-  EXPECT_EQ(Judge({{mount}, {}}, seconds(20)).state, TaskState::kVisible);
+  EXPECT_EQ(Judge(mount, CacheVerdict::kNotAsked, seconds(20)).state, TaskState::kVisible);
   mount.started = kStored - seconds(10);
-  EXPECT_EQ(Judge({{mount}, {}}, seconds(20)).state, TaskState::kStored);
+  EXPECT_EQ(Judge(mount, CacheVerdict::kNotAsked, seconds(20)).state, TaskState::kStored);
 }
 
 TEST(TaskVisibility, PromisesNothingForAClientThatNeverLooks) {
@@ -57,9 +102,10 @@ TEST(TaskVisibility, PromisesNothingForAClientThatNeverLooks) {
   MountSurvey unreadable;
   unreadable.unreadable.emplace_back(MountEntry{"/mnt/jfs", "vol", "0:39", "/"},
                                      Fail(ErrorCode::kTimeout, "hangs"));
+  const ClientAnswers answers{{"/mnt/jfs", Said(CacheVerdict::kNotAsked)}};
   for (const auto& survey :
        {MountSurvey{{Mount(seconds(0))}, {}}, MountSurvey{{elsewhere}, {}}, unreadable}) {
-    const auto judged = Judge(survey, std::chrono::hours(100));
+    const auto judged = Judge(survey, answers, std::chrono::hours(100));
     EXPECT_EQ(judged.state, TaskState::kStored);
     EXPECT_FALSE(judged.at);
     EXPECT_THAT(judged.words, HasSubstr("/mnt/jfs"));
@@ -73,11 +119,63 @@ TEST(TaskVisibility, IsThatOfTheWorstMount) {
   slow.mount_point = "/mnt/slow";
   auto never = Mount(seconds(0));
   never.mount_point = "/mnt/never";
-  EXPECT_EQ(Judge({{live, Mount(minutes(1)), slow}, {}}).at, kStored + seconds(605));
-  EXPECT_FALSE(Judge({{live, slow, never}, {}}).at);
+  const ClientAnswers answers{{"/mnt/live", Said(CacheVerdict::kFindsAll)},
+                              {"/mnt/slow", Said(CacheVerdict::kMisses)},
+                              {"/mnt/never", Said(CacheVerdict::kMisses)}};
+  EXPECT_EQ(Judge({{live, Mount(minutes(1)), slow}, {}}, answers).at, kStored + seconds(605));
+  EXPECT_FALSE(Judge({{live, slow, never}, {}}, answers).at);
   EXPECT_EQ(JudgeAdoption(JudgeVisibility({{live, slow}, {}}, kBlocks, kStored)),
             Adoption::kRescan);
   EXPECT_EQ(JudgeAdoption(JudgeVisibility({}, kBlocks, kStored)), Adoption::kBeforeMount);
+}
+
+std::optional<Duration> AskedAfter(const MountSettings& mount, AskHistory history = {},
+                                   bool was_there = false) {
+  auto task = kTask;
+  task.was_there = was_there;
+  const MountSurvey survey{{mount}, {}};
+  const auto judged = JudgeVisibility(survey, kBlocks, kStored);
+  const auto when = WhenToAsk(survey, judged.front(), task, history);
+  if (!when) return std::nullopt;
+  return *when - kStored;
+}
+
+TEST(WhenToAsk, IsAtOnceWhereTheBlocksCanBeVisibleAtOnce) {
+  EXPECT_EQ(AskedAfter(Mount(seconds(-1))), Duration::zero());
+  EXPECT_EQ(AskedAfter(Mount(seconds(0))), Duration::zero());
+  EXPECT_EQ(AskedAfter(Mount(minutes(60)), {}, true), Duration::zero()) << "nothing was fetched";
+  auto newer = Mount(minutes(60));
+  newer.started = kStored + seconds(10);
+  EXPECT_EQ(AskedAfter(newer), Duration::zero());
+}
+
+TEST(WhenToAsk, IsNotBeforeTheFirstRescanOfAClientWhoseStartIsKnown) {
+  auto mount = Mount(minutes(60));
+  EXPECT_EQ(AskedAfter(mount), seconds(2)) << "it may scan at any moment";
+  mount.started = kStored - minutes(20);
+  EXPECT_EQ(AskedAfter(mount), minutes(40));
+  EXPECT_EQ(AskedAfter(mount, {1, kStored, {}}, true), minutes(40));
+  mount.started = kStored - minutes(80);
+  EXPECT_EQ(AskedAfter(mount), seconds(2)) << "scans begin later and later after the interval";
+}
+
+TEST(WhenToAsk, IsLaterAndLaterAndRareIfAnAnswerTakesLong) {
+  const auto mount = Mount(minutes(60));
+  const auto after = [&](int times, Duration took) {
+    return AskedAfter(mount, {times, kStored + minutes(1), took}).value() - minutes(1);
+  };
+  EXPECT_EQ(after(1, {}), seconds(2));
+  EXPECT_EQ(after(2, {}), seconds(4));
+  EXPECT_EQ(after(5, {}), seconds(32));
+  EXPECT_EQ(after(6, {}), seconds(60));
+  EXPECT_EQ(after(1000, {}), seconds(60));
+  EXPECT_EQ(after(1, seconds(10)), seconds(200));
+}
+
+TEST(WhenToAsk, IsNeverWhereTheClientLooksElsewhere) {
+  auto elsewhere = Mount(seconds(-1));
+  elsewhere.cache_directories = {"/other"};
+  EXPECT_FALSE(AskedAfter(elsewhere));
 }
 
 }  // namespace

@@ -156,6 +156,27 @@ TEST_F(AgentLink, SendsVolumeOrderAndPlanOnceAndOnlyTheRankAfterwards) {
   EXPECT_EQ(again.plan_parts(), 0U);
 }
 
+TEST_F(AgentLink, SendsWhatThePlanWasMadeFromUnlessThatIsTooMuch) {
+  Dialled agent(port_, "node-a");
+  agent.SayHello();
+  agent.Hear();
+  auto plan = APlan(5);
+  const auto sent = [&](std::uint64_t generation, std::vector<std::string> paths) {
+    plan.paths = std::move(paths);
+    On([&] {
+      registry_.Send(Order{"node-a", "p", generation, {}, true}, VolumeDescriptor{}, &plan);
+    });
+    if (generation == 1) agent.Hear();  // the volume
+    auto order = agent.Hear().order();
+    agent.Hear();  // the plan
+    return order;
+  };
+  EXPECT_THAT(sent(1, {"/m/\xff", "/n"}).paths(), ElementsAre("/m/\xff", "/n"));
+  EXPECT_THAT(sent(2, std::vector<std::string>(1000, std::string(4096, 'x'))).paths(),
+              testing::IsEmpty());
+  EXPECT_THAT(sent(3, {}).paths(), testing::IsEmpty());
+}
+
 TEST_F(AgentLink, CutsALargePlanIntoParts) {
   Dialled agent(port_, "node-a");
   agent.SayHello();
