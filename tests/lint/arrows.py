@@ -36,7 +36,7 @@ ARROWS = {
     "controller/demand": ["common/base"],
     "controller/kube": ["common/base", "common/async", "common/net"],
     "controller/bento": ["common/base"],
-    "controller/jobs": ["common", "controller/plan"],
+    "controller/jobs": ["common", "controller/plan", "controller/kube"],
     "controller/agents": ["common", "prewarm/v1", "controller/plan"],
     "controller/api": ["common", "prewarm/v1", "controller/plan"],
     "controller/reconcile": ["common", "controller/controller_config.h", "controller/plan",
@@ -54,7 +54,7 @@ PURE = [
     "agent/warm/retry_policy.", "agent/warm/run_queue.", "agent/warm/run_rank.",
     "agent/warm/run_work.", "controller/reconcile/follow_timer.",
     "controller/kube/resource.", "controller/kube/reflector_machine.",
-    "controller/kube/event_series.",
+    "controller/kube/event_series.", "controller/jobs/prewarm_object.",
 ]
 IMPURE_HEADERS = re.compile(
     r"boost/(asio|beast)|grpcpp/|google/protobuf|openssl/ssl\.h|hiredis|yaml-cpp|spdlog|prometheus")
