@@ -19,7 +19,7 @@ struct ObjectReference {
   std::string api_version;
   std::string kind;
   ObjectKey key;
-  std::string uid;
+  std::string uid{};
   auto operator<=>(const ObjectReference&) const = default;
 };
 
@@ -28,7 +28,7 @@ struct Event {
   bool warning = false;
   std::string reason;  // CamelCase
   std::string action;  // what was being done, CamelCase
-  std::string note;    // one sentence; cut at 1 KiB
+  std::string note{};  // one sentence; cut at 1 KiB
 };
 
 // One write to the API.

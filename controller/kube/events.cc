@@ -26,11 +26,13 @@ std::string EventName(const Event& event, std::uint64_t random) {
 }  // namespace
 
 EventRecorder::EventRecorder(const boost::asio::any_io_executor& executor, KubeApi& api,
-                             const Clock& clock, std::string instance, std::uint64_t seed)
+                             const Clock& clock, std::string instance, std::uint64_t seed,
+                             EventSeries::Limits limits)
     : api_(api),
       clock_(clock),
       instance_(std::move(instance)),
       random_(seed),
+      series_(limits),
       recorded_(executor) {}
 
 void EventRecorder::Record(const Event& event) {

@@ -20,7 +20,7 @@ class EventRecorder {
  public:
   // `instance` names this process; the name of its pod.
   EventRecorder(const boost::asio::any_io_executor& executor, KubeApi& api, const Clock& clock,
-                std::string instance, std::uint64_t seed);
+                std::string instance, std::uint64_t seed, EventSeries::Limits limits = {});
 
   void Record(const Event& event);
 

@@ -19,9 +19,9 @@ Task<Result<boost::json::object>> GetObject(KubeApi& api, Resource resource, Obj
 
 struct ListRequest {
   Resource resource;
-  std::string ns;  // empty: all
-  std::string label_selector;
-  std::string field_selector;
+  std::string ns{};  // empty: all
+  std::string label_selector{};
+  std::string field_selector{};
   std::uint32_t page_size = 500;
 };
 // All objects of one point in time, page by page; the answer is their resourceVersion. kConflict:
@@ -39,9 +39,9 @@ Task<Result<boost::json::object>> ReplaceObject(KubeApi& api, Resource resource,
                                                 std::string subresource = "");
 
 struct ApplyOptions {
-  std::string field_manager;
-  bool force = true;        // take fields over from other managers; else kConflict
-  std::string subresource;  // "status"
+  std::string field_manager{};
+  bool force = true;          // take fields over from other managers; else kConflict
+  std::string subresource{};  // "status"
 };
 // Server-side apply: `object` has apiVersion, kind, metadata.name and the fields owned, no others.
 // Repeating it changes nothing, the resourceVersion included.
@@ -55,8 +55,8 @@ Task<Result<boost::json::object>> PatchObject(KubeApi& api, Resource resource, O
                                               std::string subresource = "");
 
 struct DeleteOptions {
-  std::string uid;               // only this very object; empty: whichever has the name
-  std::string resource_version;  // only in this state
+  std::string uid{};               // only this very object; empty: whichever has the name
+  std::string resource_version{};  // only in this state
   std::string propagation = "Background";
 };
 // kNotFound: there is none; kConflict: it is another one than `options` say.

@@ -22,21 +22,21 @@ namespace prewarm::controller::kube {
 
 struct ReflectorRequest {
   Resource resource;
-  std::string ns;  // empty: all
-  std::string label_selector;
-  std::string field_selector;
+  std::string ns{};  // empty: all
+  std::string label_selector{};
+  std::string field_selector{};
   bool metadata_only = false;  // PartialObjectMetadata: for what is needed of many objects
-  ReflectorOptions options;
+  ReflectorOptions options{};
 };
 
 struct ReflectorHooks {
   // The object came, changed or went: look it up. During the call the cache is as after the change;
   // after a relist it is whole before the first call.
-  std::function<void(const ObjectKey&)> changed;
+  std::function<void(const ObjectKey&)> changed{};
   // The cache became complete (again), or ReflectorOptions::resync has passed: look at everything.
-  std::function<void()> look_at_all;
+  std::function<void()> look_at_all{};
   // state() changed.
-  std::function<void(ReflectorState)> state_changed;
+  std::function<void(ReflectorState)> state_changed{};
 };
 
 // What does not depend on T: asking, retrying, telling.
