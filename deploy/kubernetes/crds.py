@@ -135,6 +135,17 @@ PREWARM_SPEC = record({
     "keep": flag("stay: warm what the paths will hold later, too, until deleted or superseded"),
     "model": text("a newer prewarm with the same model, volume and namespace supersedes what is left of this one; "
                   "absent: the volume and the paths are the name"),
+    "workload": record({
+        "apiVersion": text(minLength=1), "kind": text(longest=63, minLength=1), "name": text(minLength=1),
+        "uid": text(longest=64, minLength=1),
+    }, "made by the controller for this object, whose pods will need the bytes",
+        required=["apiVersion", "kind", "name", "uid"]),
+    "targets": keyed(["node"], {
+        "node": text(minLength=1),
+        "priority": number("in place of the prewarm's", maximum=1000),
+        "signal": text("that made it one", 64),
+        "why": text("for people", 512),
+    }, 5000, "the nodes that were chosen for the workload"),
     "idempotencyKey": text("the same key with the same spec is the same prewarm", 128, pattern=r"^[!-~]+$"),
 }, "what is to be warm, and where", required=["volume"], rules=[
     rule("self.volume == oldSelf.volume", "cannot be changed: make another one", ".volume"),

@@ -5,6 +5,7 @@ import json
 import pathlib
 import ssl
 import threading
+import time
 import urllib.parse
 
 import yaml
@@ -71,9 +72,15 @@ class KubeApi:
                     raise
 
     def call(self, method, path, body=None, *, content_type="application/json", accept="application/json"):
-        """The JSON answer; ApiError for everything but success."""
-        code, text = self.raw(method, path, None if body is None else json.dumps(body),
-                              content_type=content_type, accept=accept)
+        """The JSON answer; ApiError for everything but success. 429 is asked again: a definition that was changed is
+        away for a moment."""
+        deadline = time.monotonic() + self.seconds
+        while True:
+            code, text = self.raw(method, path, None if body is None else json.dumps(body),
+                                  content_type=content_type, accept=accept)
+            if code != 429 or time.monotonic() > deadline:
+                break
+            time.sleep(0.2)
         try:
             answer = json.loads(text) if text else None
         except ValueError:
