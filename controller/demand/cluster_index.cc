@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <tuple>
+#include <unordered_set>
 
 namespace prewarm::controller::demand {
 namespace {
@@ -9,7 +10,9 @@ namespace {
 std::unordered_map<std::string_view, const NodeClaim*> ClaimsByNode(const World& world) {
   std::unordered_map<std::string_view, const NodeClaim*> claims;
   for (const auto* claim : world.claims) {
-    if (!claim->node.empty()) claims.emplace(claim->node, claim);
+    if (claim->node.empty()) continue;
+    auto& chosen = claims[claim->node];
+    if (chosen == nullptr || claim->name < chosen->name) chosen = claim;
   }
   return claims;
 }
@@ -62,8 +65,10 @@ void ClusterIndex::AddClaims(const World& world) {
   auto claims = world.claims;
   std::ranges::sort(claims, {},
                     [](const NodeClaim* claim) -> const std::string& { return claim->name; });
+  std::unordered_set<std::string_view> named;  // one node for one claim, whatever claims say
   std::erase_if(claims, [&](const NodeClaim* claim) {
-    return !claim->node.empty() && FindNode(claim->node) != nullptr;
+    return !claim->node.empty() &&
+           (FindNode(claim->node) != nullptr || !named.insert(claim->node).second);
   });
   claimed_nodes_.reserve(claims.size());  // what points into it stays valid
   for (const auto* claim : claims) {

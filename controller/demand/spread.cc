@@ -61,9 +61,10 @@ std::int32_t Spread::Crowding(const Node& node) const {
 
 void Spread::Place(const Node& node) {
   for (auto& rule : rules_) {
-    if (const auto domain = node.labels.Find(rule.constraint->topology_key)) {
-      ++rule.replicas[*domain];
-    }
+    const auto domain = node.labels.Find(rule.constraint->topology_key);
+    const auto at = domain ? rule.replicas.find(*domain) : rule.replicas.end();
+    // A node that is only promised may be of a domain that does not exist yet, and binds nobody.
+    if (at != rule.replicas.end()) ++at->second;
   }
 }
 

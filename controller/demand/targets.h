@@ -50,8 +50,9 @@ struct TargetRequest {
   const Policy* policy = nullptr;
   const Demand* demand = nullptr;
   const WorkloadObjects* objects = nullptr;
-  std::uint64_t bytes = 0;                      // of the models, per node; 0: not known
-  std::set<std::string, std::less<>> previous;  // nodes of the last answer: they stay if they can
+  std::uint64_t bytes = 0;  // of the models, per node; 0: not known
+  // Nodes of the last answer, but those that it has for versions before: they stay if they can.
+  std::set<std::string, std::less<>> previous;
 };
 
 struct TargetPlan {

@@ -163,7 +163,9 @@ class Cluster {
       return at == caches.end() ? usual_cache : at->second;
     });
     previous.clear();
-    for (const auto& target : plan.targets) previous.insert(target.node);
+    for (const auto& target : plan.targets) {
+      if (target.revision.empty()) previous.insert(target.node);
+    }
     return plan;
   }
 
