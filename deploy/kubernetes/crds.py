@@ -63,9 +63,9 @@ def unique(items, most, description=""):
     return listed(items, most, description, **{"x-kubernetes-list-type": "set"})
 
 
-def labels(description):
+def labels(description, longest=63):
     return {"type": "object", "description": description, "maxProperties": 64,
-            "additionalProperties": {"type": "string", "maxLength": 63}}
+            "additionalProperties": {"type": "string", "maxLength": longest}}
 
 
 def record(properties, description="", *, required=(), rules=(), **more):
@@ -98,7 +98,7 @@ CONDITIONS = keyed(["type"], {
 OBSERVED = count("of the spec that this status was computed from")
 PATH = text("from the volume's root", 4096, minLength=1, **{"x-kubernetes-validations": PATH_RULES})
 REASON = text("one CamelCase word", 128)
-MESSAGE = text("for people", 4096)
+MESSAGE = text("for people", 32768)
 
 
 def secret_ref(description, key_default):
@@ -126,7 +126,7 @@ PREWARM_SPEC = record({
                     **{"x-kubernetes-list-type": "atomic"}),
     "nodes": record({
         "names": unique(text(minLength=1), 1000, "exact; none: any"),
-        "labels": labels("all must match"),
+        "labels": labels("all must match", 253),  # an agent may say longer ones than a Node has
         "count": number("at most so many, the best first; 0: all that match", format="int64", maximum=UINT32_MAX),
     }, "where; absent: every node"),
     "priority": number("larger is more urgent", default=0, maximum=1000),
@@ -147,6 +147,16 @@ PREWARM_SPEC = record({
         "why": text("for people", 512),
     }, 5000, "the nodes that were chosen for the workload"),
     "idempotencyKey": text("the same key with the same spec is the same prewarm", 128, pattern=r"^[!-~]+$"),
+    "workload": record({
+        "apiVersion": text(longest=317, minLength=1), "kind": text(longest=63, minLength=1),
+        "name": text(minLength=1), "uid": text(longest=64, minLength=1),
+    }, "whose pods will need the bytes; written by the controller", required=["apiVersion", "kind", "name", "uid"]),
+    "targets": keyed(["node"], {
+        "node": text(minLength=1),
+        "priority": number("in place of the prewarm's", maximum=1000),
+        "signal": text("because of what", 64),
+        "why": text("for people", 4096),
+    }, 5000, "the nodes that were chosen for the workload; written by the controller"),
 }, "what is to be warm, and where", required=["volume"], rules=[
     rule("self.volume == oldSelf.volume", "cannot be changed: make another one", ".volume"),
     unchangeable("idempotencyKey"),
@@ -176,9 +186,11 @@ PREWARM_STATUS = record({
         "generation": count("of the plan that this is about"),
         "state": choice(TASK_STATES),
         "reason": REASON,
-        "message": text("for people", 1024),
+        "message": text("for people", 8192),
         "plannedBytes": count(), "presentBytes": count("whole before the task began"), "fetchedBytes": count(),
         "plannedBlocks": count(), "presentBlocks": count(), "fetchedBlocks": count(), "failedBlocks": count(),
+        "wireBytes": count("received from stores"), "requests": count(), "retries": count(),
+        "bytesPerSecond": count("when this was written"),
         "wireBytes": count("from stores"), "requests": count(), "retries": count(), "bytesPerSecond": count(),
         "visibleAt": time("when clients will find what is stored, if that is known"),
     }, 5000, "what each node does"),

@@ -19,7 +19,10 @@ PREWARM = {"apiVersion": API, "kind": "Prewarm", "metadata": {"name": "llama-3"}
     "volume": "models", "paths": ["models/.shared/llama-3-8b/k6v2x7m4kq3aq", "/-odd", "a..b/..c"],
     "nodes": {"names": ["gpu-1", "gpu-2"], "labels": {"cloud.google.com/gke-accelerator": "nvidia-l4"}, "count": 2},
     "priority": 500, "deadline": "2026-11-25T12:00:00Z", "refuseIfLate": True, "keep": False,
-    "model": "llama-3-8b:k6v2x7m4kq3aq", "idempotencyKey": "release-17"}}
+    "model": "llama-3-8b:k6v2x7m4kq3aq", "idempotencyKey": "release-17",
+    "workload": {"apiVersion": "serving.yatai.ai/v2alpha1", "kind": "BentoDeployment", "name": "chat",
+                 "uid": "6f0e7f6e-6b0a-4f55-9f5f-0d3f6f0c1a11"},
+    "targets": [{"node": "gpu-1", "priority": 600, "signal": "hpa-desired", "why": "the autoscaler wants 4 replicas"}]}}
 STATUS = {
     "observedGeneration": 1, "state": "running", "reason": "", "message": "1 of 2 nodes", "age": 17, "epoch": 3,
     "generation": 1, "planHash": "9437184", "files": 12, "bytes": 16060556376, "createdAt": "2026-11-25T10:00:00Z",
@@ -27,7 +30,8 @@ STATUS = {
     "tasks": [
         {"node": "gpu-1", "generation": 1, "state": "visible", "plannedBytes": 16060556376, "presentBytes": 0,
          "fetchedBytes": 16060556376, "failedBlocks": 0, "plannedBlocks": 3830, "presentBlocks": 0,
-         "fetchedBlocks": 3830, "visibleAt": "2026-11-25T10:02:00Z"},
+         "fetchedBlocks": 3830, "wireBytes": 16060560000, "requests": 3831, "retries": 1, "bytesPerSecond": 0,
+         "visibleAt": "2026-11-25T10:02:00Z"},
         {"node": "gpu-2", "generation": 1, "state": "queued", "reason": "", "message": ""}],
     "conditions": [{"type": "Warm", "status": "False", "reason": "Fetching", "message": "", "observedGeneration": 1,
                     "lastTransitionTime": "2026-11-25T10:00:00Z"}]}
@@ -110,6 +114,11 @@ def test_a_whole_object_is_taken_as_it_is(cluster, source):
             assert stored["spec"][field] == value
 
 
+def test_a_whole_status_is_kept_as_it_is(cluster):
+    for kind, name, status in (("Prewarm", "llama-3", STATUS), ("NodeCache", "gpu-1", NODE_STATUS)):
+        assert cluster.patch_status(kind, name, status)["status"] == status
+
+
 def test_the_least_that_can_be_said_is_enough(cluster):
     least = [changed(PREWARM, "spec", {"volume": "models"}), changed(POLICY, "spec", {}),
              changed(VOLUME, "spec", {"meta": "redis://meta.example.com:6379/1"})]
@@ -145,7 +154,8 @@ def changed(source, path, value):
     (PREWARM, "spec.paths.0", "p" * 4097, "spec.paths[0]", "4096"),
     (PREWARM, "spec.nodes.names", ["gpu-1", "gpu-1"], "spec.nodes.names[1]", "Duplicate"),
     (PREWARM, "spec.nodes.count", -1, "spec.nodes.count", "greater than or equal to 0"),
-    (PREWARM, "spec.nodes.labels", {"a": "v" * 64}, "spec.nodes.labels.a", "63"),
+    (PREWARM, "spec.nodes.labels", {"a": "v" * 254}, "spec.nodes.labels.a", "253"),
+    (PREWARM, "spec.targets.0.priority", 1001, "spec.targets[0].priority", "less than or equal to 1000"),
     (PREWARM, "spec.priority", 1001, "spec.priority", "less than or equal to 1000"),
     (PREWARM, "spec.priority", "high", "spec.priority", "integer"),
     (PREWARM, "spec.deadline", "soon", "spec.deadline", "date-time"),
