@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from rig.agent import warm
+from rig.agent import report_of, start, volume_options, warm
 from rig.fleet import FINAL, AgentDaemon, Controller
 from rig.stores import FileStore
 from rig.tree import MIB, contents, random_bytes
@@ -138,3 +138,30 @@ def test_warm_asks_a_live_client_for_its_last_word(folder, redis, closing):
     words = warm(node.volume, node.cache, "current")["visibility"][0]
     assert words["visible"] == "now"
     assert "the client finds all 20.0 MiB" in words["words"]
+
+
+def test_warm_does_not_call_visible_what_a_live_client_misses(folder, redis, closing):
+    node = Node(folder, redis, closing, VERSIONS[-1], "--cache-scan-interval=-1")
+    run = start(folder / "warm.log", "warm", "--json", *volume_options(node.volume, node.cache),
+                "--download-limit", "100M", "model")
+    node.lose_a_block_before_all_are_stored()
+    assert run.stop(how=0, seconds=60) == 0, run.output()
+    seen = report_of(run)["visibility"][0]
+    assert seen["visible"] == "missing", seen
+    assert "stored, but not visible" in seen["words"]
+    assert "the client misses 4.00 MiB of 20.0 MiB" in seen["words"]
+
+
+def test_data_that_no_file_shows_any_more_is_not_held_against_a_task(folder, redis, closing):
+    """The client counts whole slices, of which a plan leaves out what was overwritten since."""
+    node = Node(folder, redis, closing, VERSIONS[-1], "--cache-scan-interval=-1")
+    with node.volume.mount() as root, open(root / "model" / "weights", "r+b") as weights:
+        weights.seek(8 * MIB)
+        weights.write(random_bytes(4 * MIB, 2))
+    ended, _ = node.states(node.warm())
+    assert ended["state"] == "succeeded", ended
+    assert ended["progress"]["planned_bytes"] == BYTES
+    assert "which need not be of the 20.0 MiB planned" in ended["tasks"][0]["message"]
+    node.store.cut_off()
+    contents(node.reader.path / "model")
+    assert node.reader.counters()["blockcache_miss"] == 0
