@@ -68,7 +68,8 @@ Result<JsonPath> JsonPath::Parse(std::string_view text) {
     if (rest.front() == '[') {
       const auto before = rest;
       auto step = TakeBracket(rest);
-      if (!step) return Invalid(text, before, "no such bracket");
+      const bool of_document = path.steps_.empty() && step && step->index() == 1;
+      if (!step || of_document) return Invalid(text, before, "no such bracket");
       path.steps_.push_back(std::move(*step));
     } else {
       if (!path.steps_.empty()) {

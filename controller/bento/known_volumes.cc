@@ -10,13 +10,14 @@ namespace {
 
 constexpr std::string_view kShared = ".shared";
 
+// What an object does not name fits nothing.
 bool Contains(const std::vector<std::string>& list, std::string_view text) {
-  return std::ranges::find(list, text) != list.end();
+  return !text.empty() && std::ranges::find(list, text) != list.end();
 }
 
 bool HasSecret(const KnownVolume& volume, const SecretRef& secret) {
   return std::ranges::any_of(volume.csi_secrets, [&](const SecretRef& known) {
-    return known.name == secret.name &&
+    return !known.name.empty() && known.name == secret.name &&
            (known.name_space.empty() || known.name_space == secret.name_space);
   });
 }

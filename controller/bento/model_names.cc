@@ -67,9 +67,9 @@ Status CheckPathPart(std::string_view part) {
 
 Result<std::string> CleanPath(std::string_view path) {
   if (path.size() > kMaxPath) return Invalid("path", path, "is longer than 1024 bytes");
+  if (path.empty() || path == "/") return std::string();
   if (path.starts_with('/')) path.remove_prefix(1);
   if (path.ends_with('/')) path.remove_suffix(1);
-  if (path.empty()) return std::string();
   for (std::size_t at = 0; at <= path.size();) {
     const auto end = std::min(path.find('/', at), path.size());
     if (auto checked = CheckPathPart(path.substr(at, end - at)); !checked) {
