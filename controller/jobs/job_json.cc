@@ -93,6 +93,32 @@ Status ReadLabels(const json::object& object, std::string_view name,
   return {};
 }
 
+Status ReadWorkload(const json::object& object, PrewarmSpec& spec) {
+  const auto* value = object.if_contains("workload");
+  if (value == nullptr) return {};
+  if (!value->is_object()) return WrongType("workload");
+  auto& workload = spec.workload.emplace();
+  TRY_STATUS(ReadText(value->get_object(), "api_version", workload.api_version));
+  TRY_STATUS(ReadText(value->get_object(), "kind", workload.kind));
+  TRY_STATUS(ReadText(value->get_object(), "name", workload.name));
+  return ReadText(value->get_object(), "uid", workload.uid);
+}
+
+Status ReadTargets(const json::object& object, PrewarmSpec& spec) {
+  const auto* value = object.if_contains("targets");
+  if (value == nullptr) return {};
+  if (!value->is_array()) return WrongType("targets");
+  for (const auto& item : value->get_array()) {
+    if (!item.is_object()) return WrongType("targets");
+    auto& target = spec.targets.emplace_back();
+    TRY_STATUS(ReadText(item.get_object(), "node", target.node));
+    TRY_STATUS(ReadNumber(item.get_object(), "priority", target.priority));
+    TRY_STATUS(ReadText(item.get_object(), "signal", target.signal));
+    TRY_STATUS(ReadText(item.get_object(), "why", target.why));
+  }
+  return {};
+}
+
 json::array ToArray(const std::vector<std::string>& texts) {
   json::array array;
   for (const auto& text : texts) array.emplace_back(text);
@@ -123,6 +149,20 @@ std::string SpecToJson(const PrewarmSpec& spec) {
                       {"keep", spec.keep},
                       {"model", spec.model}};
   if (spec.deadline) object["deadline"] = ToNanoseconds(*spec.deadline);
+  if (spec.workload) {
+    object["workload"] = {{"api_version", spec.workload->api_version},
+                          {"kind", spec.workload->kind},
+                          {"name", spec.workload->name},
+                          {"uid", spec.workload->uid}};
+  }
+  json::array targets;
+  for (const auto& target : spec.targets) {
+    targets.push_back({{"node", target.node},
+                       {"priority", target.priority},
+                       {"signal", target.signal},
+                       {"why", target.why}});
+  }
+  if (!targets.empty()) object["targets"] = std::move(targets);
   return json::serialize(object);
 }
 
@@ -143,6 +183,8 @@ Result<PrewarmSpec> SpecFromJson(std::string_view text) {
     TRY_STATUS(ReadNumber(object, "deadline", nanoseconds));
     spec.deadline = FromNanoseconds(nanoseconds);
   }
+  TRY_STATUS(ReadWorkload(object, spec));
+  TRY_STATUS(ReadTargets(object, spec));
   return spec;
 }
 

@@ -88,6 +88,21 @@ NodeSelector ReadNodes(const json::object& nodes) {
   return selector;
 }
 
+std::vector<NodeTarget> ReadTargets(const json::object& spec) {
+  std::vector<NodeTarget> targets;
+  const auto* list = ArrayIn(spec, "targets");
+  if (list == nullptr) return targets;
+  for (const auto& item : *list) {
+    const auto* object = item.if_object();
+    if (object == nullptr) continue;
+    const auto priority = std::min<std::uint64_t>(Count(*object, "priority"), kMaxPriority);
+    targets.push_back({Text(*object, "node"), static_cast<int>(priority), Text(*object, "signal"),
+                       Text(*object, "why")});
+  }
+  std::ranges::sort(targets, {}, &NodeTarget::node);
+  return targets;
+}
+
 Result<PrewarmSpec> ReadSpec(const json::object& object) {
   PrewarmSpec spec;
   spec.volume = Text(object, "volume");
@@ -99,6 +114,11 @@ Result<PrewarmSpec> ReadSpec(const json::object& object) {
   spec.refuse_if_late = Flag(object, "refuseIfLate");
   spec.keep = Flag(object, "keep");
   spec.model = Text(object, "model");
+  if (const auto* workload = ObjectIn(object, "workload")) {
+    spec.workload = WorkloadRef{Text(*workload, "apiVersion"), Text(*workload, "kind"),
+                                Text(*workload, "name"), Text(*workload, "uid")};
+  }
+  spec.targets = ReadTargets(object);
   return spec;
 }
 
@@ -251,12 +271,33 @@ json::object PrewarmSpecObject(const Prewarm& prewarm) {
   if (spec.deadline) object["deadline"] = FormatRfc3339(*spec.deadline);
   PutText(object, "model", spec.model);
   PutText(object, "idempotencyKey", prewarm.idempotency_key);
+  if (spec.workload) {
+    object["workload"] = {{"apiVersion", spec.workload->api_version},
+                          {"kind", spec.workload->kind},
+                          {"name", spec.workload->name},
+                          {"uid", spec.workload->uid}};
+    json::array targets;
+    for (const auto& target : spec.targets) {
+      targets.push_back({{"node", target.node},
+                         {"priority", target.priority},
+                         {"signal", target.signal},
+                         {"why", target.why}});
+    }
+    object["targets"] = std::move(targets);
+  }
   return object;
 }
 
 Result<json::object> NewPrewarmObject(const Prewarm& prewarm) {
   TRY(const auto name, ObjectNameOf(prewarm.id, prewarm.name_space));
   json::object metadata{{"name", name}, {"namespace", prewarm.name_space}};
+  if (const auto& workload = prewarm.spec.workload) {
+    // Goes with its workload, by the cluster's own garbage collection.
+    metadata["ownerReferences"] = json::array{{{"apiVersion", workload->api_version},
+                                               {"kind", workload->kind},
+                                               {"name", workload->name},
+                                               {"uid", workload->uid}}};
+  }
   if (!prewarm.idempotency_key.empty()) {
     metadata["labels"] = {{kKeyLabel, KeyHash(prewarm.idempotency_key)}};
   }

@@ -44,7 +44,7 @@ void SettleHeld(const std::string& node, const HeldTask& held, const NodeTask* w
 // Orders what is wanted of a node; `held` is what it holds of the prewarm, null if nothing.
 void OrderTask(const Prewarm& prewarm, const NodeTask& wanted, const std::string& node,
                const HeldTask* held, Actions& actions) {
-  const Rank rank{prewarm.spec.priority, prewarm.spec.deadline, prewarm.age};
+  const auto rank = RankOf(prewarm, node);
   Order order{node, prewarm.id, wanted.generation, rank, true};
   if (held != nullptr && held->generation == wanted.generation && !GivenBack(*held, wanted)) {
     if (IsFinal(held->state) || held->rank == rank) return;

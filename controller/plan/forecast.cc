@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdio>
 #include <ctime>
+#include <limits>
 
 #include "common/base/units.h"
 
@@ -100,15 +101,16 @@ std::uint64_t ExpectedRate(const Node& node, const FleetLimits& limits) {
   return rate;
 }
 
-Rank RankOf(const Prewarm& prewarm) {
-  return {prewarm.spec.priority, prewarm.spec.deadline, prewarm.age};
+Rank RankOf(const Prewarm& prewarm, std::string_view node) {
+  const auto* target = prewarm.spec.TargetAt(node);
+  const auto age = prewarm.age != 0 ? prewarm.age : std::numeric_limits<std::uint64_t>::max();
+  return {target != nullptr ? target->priority : prewarm.spec.priority, prewarm.spec.deadline, age};
 }
 
-void AppendQueued(const Prewarm& prewarm, const Rank& rank, std::vector<QueuedTask>& queue) {
+void AppendQueued(const Prewarm& prewarm, std::vector<QueuedTask>& queue) {
   for (const auto& [node, task] : prewarm.tasks) {
-    if (NeedsBytes(task.state)) {
-      queue.push_back({prewarm.id, node, rank, task.progress.MissingBytes()});
-    }
+    if (!NeedsBytes(task.state)) continue;
+    queue.push_back({prewarm.id, node, RankOf(prewarm, node), task.progress.MissingBytes()});
   }
 }
 

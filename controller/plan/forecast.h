@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/base/clock.h"
@@ -29,7 +30,8 @@ struct Rank {
   bool operator==(const Rank&) const = default;
 };
 bool GoesBefore(const Rank& a, const Rank& b);
-Rank RankOf(const Prewarm& prewarm);
+// Of a prewarm's task on that node.
+Rank RankOf(const Prewarm& prewarm, std::string_view node);
 
 // One unfinished task on a node.
 struct QueuedTask {
@@ -38,8 +40,9 @@ struct QueuedTask {
   Rank rank;
   std::uint64_t missing_bytes = 0;
 };
-// Adds the tasks of a prewarm that still have to fetch something.
-void AppendQueued(const Prewarm& prewarm, const Rank& rank, std::vector<QueuedTask>& queue);
+// Adds the tasks of a prewarm that still have to fetch something. One that was not accepted yet
+// (age 0) comes after its equals.
+void AppendQueued(const Prewarm& prewarm, std::vector<QueuedTask>& queue);
 
 // What a node can be expected to fetch per second when it has work: its measured store rate within
 // its disk's and its limits. One that was never measured is taken for able to use its download

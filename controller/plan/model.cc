@@ -50,6 +50,11 @@ class Fingerprint {
 
 }  // namespace
 
+const NodeTarget* PrewarmSpec::TargetAt(std::string_view node) const {
+  const auto at = std::ranges::lower_bound(targets, node, {}, &NodeTarget::node);
+  return at != targets.end() && at->node == node ? &*at : nullptr;
+}
+
 std::string PrewarmSpec::ModelKey() const {
   std::string key;
   if (!model.empty()) {

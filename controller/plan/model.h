@@ -24,6 +24,24 @@ struct NodeSelector {
   bool operator==(const NodeSelector&) const = default;
 };
 
+// An object of the cluster whose pods will need the bytes.
+struct WorkloadRef {
+  std::string api_version;
+  std::string kind;
+  std::string name;  // in the namespace of the prewarm
+  std::string uid;
+  bool operator==(const WorkloadRef&) const = default;
+};
+
+// A node that was chosen for a workload, and because of what.
+struct NodeTarget {
+  std::string node;
+  int priority = 0;    // in place of the prewarm's
+  std::string signal;  // "hpa-desired"
+  std::string why;     // "the autoscaler wants 4 replicas, 1 is bound"
+  bool operator==(const NodeTarget&) const = default;
+};
+
 struct PrewarmSpec {
   std::string volume;
   std::vector<std::string> paths;  // empty: the whole volume
@@ -33,7 +51,14 @@ struct PrewarmSpec {
   bool refuse_if_late = false;
   bool keep = false;
   std::string model;
+  // Made by the controller for a workload: goes to `targets` (sorted by node) and to no other node,
+  // as soon as their agents are there.
+  std::optional<WorkloadRef> workload;
+  std::vector<NodeTarget> targets;
   bool operator==(const PrewarmSpec&) const = default;
+
+  // nullptr: the node is none of the targets.
+  [[nodiscard]] const NodeTarget* TargetAt(std::string_view node) const;
 
   // What a newer prewarm must share to supersede this one: `model`, or volume and paths.
   [[nodiscard]] std::string ModelKey() const;

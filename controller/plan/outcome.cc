@@ -4,6 +4,11 @@
 #include <utility>
 
 namespace prewarm::controller {
+namespace {
+
+constexpr std::string_view kNodeLost = "node_lost";
+
+}  // namespace
 
 Effect Absorb(Prewarm& prewarm, const std::string& node, const HeldReport& report) {
   const auto at = prewarm.tasks.find(node);
@@ -26,11 +31,28 @@ Effect Absorb(Prewarm& prewarm, const std::string& node, const HeldReport& repor
   return notable && task.state != before.state ? Effect::kDurable : Effect::kProgress;
 }
 
+Effect GoToTargets(Prewarm& prewarm, const std::set<std::string>& connected,
+                   const ResolvedPlan& plan) {
+  if (IsFinal(prewarm.state) || prewarm.generation == 0) return Effect::kNone;
+  const auto gone = std::erase_if(prewarm.tasks, [&](const auto& task) {
+    return prewarm.spec.TargetAt(task.first) == nullptr;
+  });
+  auto effect = gone > 0 ? Effect::kDurable : Effect::kNone;
+  for (const auto& target : prewarm.spec.targets) {
+    if (!connected.contains(target.node)) continue;
+    const auto at = prewarm.tasks.find(target.node);
+    if (at != prewarm.tasks.end() && at->second.reason != kNodeLost) continue;
+    prewarm.tasks[target.node] = NewTask(target.node, prewarm.generation, plan);
+    effect = Effect::kDurable;
+  }
+  return effect;
+}
+
 Effect GiveUpNode(Prewarm& prewarm, const std::string& node) {
   const auto at = prewarm.tasks.find(node);
   if (at == prewarm.tasks.end() || IsFinal(at->second.state)) return Effect::kNone;
   at->second.state = TaskState::kFailed;
-  at->second.reason = "node_lost";
+  at->second.reason = kNodeLost;
   at->second.message = "the node's agent has been away for longer than fleet.agent-timeout";
   return Effect::kDurable;
 }
@@ -58,6 +80,9 @@ Effect Conclude(Prewarm& prewarm, WallTime now) {
     if (task.state != TaskState::kFailed) continue;
     ++failed;
     if (failed <= 3) message += (message.empty() ? "" : "; ") + node + ": " + task.message;
+  }
+  for (const auto& target : prewarm.spec.targets) {
+    if (!prewarm.tasks.contains(target.node)) ++unfinished;  // its agent is not there yet
   }
   if (prewarm.spec.keep) {
     const auto state = unfinished == 0 ? PrewarmState::kWarm : PrewarmState::kRunning;

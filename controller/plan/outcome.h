@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 
 #include "controller/plan/model.h"
@@ -35,6 +36,11 @@ Effect GiveUpNode(Prewarm& prewarm, const std::string& node);
 // Once every task has ended: Succeeded, or Failed (NodesFailed) naming the nodes; for `keep`, Warm
 // while every task that has not failed is visible, and Running otherwise.
 Effect Conclude(Prewarm& prewarm, WallTime now);
+
+// For a prewarm of a workload: gives a task to every target whose agent is there, and takes those
+// away that are of no target any more. One that failed because its agent was away begins anew.
+Effect GoToTargets(Prewarm& prewarm, const std::set<std::string>& connected,
+                   const ResolvedPlan& plan);
 
 // Ends it now, whatever its tasks do. Does nothing if it has ended.
 Effect End(Prewarm& prewarm, PrewarmState state, std::string reason, std::string message,

@@ -13,8 +13,8 @@ namespace {
 constexpr double kInfinite = std::numeric_limits<double>::infinity();
 
 // So many steps are exact. After them a step is at least this part of the time simulated so far:
-// ten times as much time then costs 2,300 steps, however many tasks end in it, and no end is foretold
-// later than by that part.
+// ten times as much time then costs 2,300 steps, however many tasks end in it, and no end is
+// foretold later than by that part.
 constexpr int kExactSteps = 2'000;
 constexpr double kCoarseStep = 0.001;
 

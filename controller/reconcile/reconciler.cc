@@ -144,8 +144,22 @@ Effect Reconciler::Advance(Prewarm& prewarm, Job& job) {
     if (clock_.Now() - since < options_.agent_timeout) continue;
     effect = std::max(effect, GiveUpNode(prewarm, node));
   }
-  if (prewarm.spec.keep) effect = std::max(effect, AddNodes(prewarm, job));
+  if (prewarm.spec.workload) {
+    effect = std::max(effect, FollowTargets(prewarm, job));
+  } else if (prewarm.spec.keep) {
+    effect = std::max(effect, AddNodes(prewarm, job));
+  }
   return std::max(effect, Conclude(prewarm, clock_.WallNow()));
+}
+
+Effect Reconciler::FollowTargets(Prewarm& prewarm, const Job& job) const {
+  if (job.plan == nullptr) return Effect::kNone;
+  std::set<std::string> connected;
+  for (const auto& target : prewarm.spec.targets) {
+    const auto* node = agents_.Find(target.node);
+    if (node != nullptr && node->connected) connected.insert(target.node);
+  }
+  return GoToTargets(prewarm, connected, *job.plan);
 }
 
 // A kept prewarm also goes to nodes that come later.
@@ -309,7 +323,7 @@ void Reconciler::DivideOrigin() {
     for (const auto& [name, task] : job->prewarm.tasks) {
       const auto* node = agents_.Find(name);
       if (node == nullptr || !node->connected || !NeedsBytes(task.state)) continue;
-      const auto rank = RankOf(job->prewarm);
+      const auto rank = RankOf(job->prewarm, name);
       auto [at, fresh] = demands.try_emplace(name, NodeDemand{name, rank, 0});
       if (!fresh && GoesBefore(rank, at->second.best)) at->second.best = rank;
       at->second.usable_rate = options_.limits.node_download;
@@ -333,7 +347,7 @@ void Reconciler::DivideOrigin() {
 std::vector<QueuedTask> Reconciler::Queue() const {
   std::vector<QueuedTask> queue;
   for (const auto& [age, job] : jobs_.by_age()) {
-    if (!IsFinal(job->prewarm.state)) AppendQueued(job->prewarm, RankOf(job->prewarm), queue);
+    if (!IsFinal(job->prewarm.state)) AppendQueued(job->prewarm, queue);
   }
   return queue;
 }

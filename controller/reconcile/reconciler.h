@@ -56,6 +56,7 @@ class Reconciler {
   void SaySaveFailed(const Error& error);
   Effect Advance(Prewarm& prewarm, Job& job);
   Effect AddNodes(Prewarm& prewarm, const Job& job) const;
+  Effect FollowTargets(Prewarm& prewarm, const Job& job) const;
   void ResolveWhatNeedsIt();
   Task<void> Resolve(std::string id);
   void FollowKept();

@@ -226,10 +226,8 @@ Task<ApiResult<ControllerService::Draft>> ControllerService::WorkOut(const Calle
 
 Forecast ControllerService::ForecastFor(const Prewarm& prewarm) const {
   const bool accepted = parts_.jobs.Find(prewarm.id) != nullptr;
-  auto rank = RankOf(prewarm);
-  if (!accepted) rank.age = ~0ULL;  // it would come last among its equals
   std::vector<QueuedTask> own;
-  AppendQueued(prewarm, rank, own);
+  AppendQueued(prewarm, own);
   const auto nodes = parts_.agents.Nodes();
   const auto& limits = parts_.reconciler.options().limits;
   std::map<TaskKey, double> with_draft;

@@ -50,6 +50,10 @@ Prewarm AFullPrewarm(const std::string& id) {
   prewarm.spec.refuse_if_late = true;
   prewarm.spec.keep = true;
   prewarm.spec.model = "llama";
+  prewarm.spec.workload =
+      WorkloadRef{"serving.yatai.ai/v2alpha1", "BentoDeployment", "chat", "u-1"};
+  prewarm.spec.targets = {{"node-1", 900, "pod-bound", "pod chat-1 is bound to it"},
+                          {"node-2", 5, "keep-warm", ""}};
   prewarm.state = PrewarmState::kRunning;
   prewarm.reason = "Because";
   prewarm.message = "two lines\nof text";

@@ -31,8 +31,8 @@ TEST(Difference, OrdersWhatIsNotHeldBestRankFirst) {
   const auto high = Wanted("high", 2, 9);
   const auto actions = Compare({low, high}, {{"b", {}}, {"a", {}}});
   EXPECT_THAT(actions.orders,
-              ElementsAre(Order{"a", "high", 2, RankOf(high)}, Order{"a", "low", 2, RankOf(low)},
-                          Order{"b", "low", 2, RankOf(low)}));
+              ElementsAre(Order{"a", "high", 2, RankOf(high, "")}, Order{"a", "low", 2, RankOf(low, "")},
+                          Order{"b", "low", 2, RankOf(low, "")}));
   EXPECT_THAT(actions.cancels, IsEmpty());
   EXPECT_THAT(actions.forgets, IsEmpty());
 }
@@ -45,15 +45,15 @@ TEST(Difference, SaysNothingWhereAllIsAsWanted) {
   const auto prewarm = Wanted("p", 1);
   for (const auto state :
        {TaskState::kQueued, TaskState::kRunning, TaskState::kStored, TaskState::kStale}) {
-    EXPECT_EQ(Compare({prewarm}, {{"a", {{"p", 2, state, RankOf(prewarm)}}}}), Actions{});
+    EXPECT_EQ(Compare({prewarm}, {{"a", {{"p", 2, state, RankOf(prewarm, "")}}}}), Actions{});
   }
 }
 
 TEST(Difference, OrdersANewerGenerationWithItsPlan) {
   const auto prewarm = Wanted("p", 1);
   for (const auto state : {TaskState::kRunning, TaskState::kStale, TaskState::kVisible}) {
-    const auto actions = Compare({prewarm}, {{"a", {{"p", 1, state, RankOf(prewarm)}}}});
-    EXPECT_THAT(actions.orders, ElementsAre(Order{"a", "p", 2, RankOf(prewarm), true}));
+    const auto actions = Compare({prewarm}, {{"a", {{"p", 1, state, RankOf(prewarm, "")}}}});
+    EXPECT_THAT(actions.orders, ElementsAre(Order{"a", "p", 2, RankOf(prewarm, ""), true}));
     EXPECT_THAT(actions.cancels, IsEmpty()) << "the order replaces the older task";
     EXPECT_THAT(actions.forgets, IsEmpty());
   }
@@ -62,7 +62,7 @@ TEST(Difference, OrdersANewerGenerationWithItsPlan) {
 TEST(Difference, SendsOnlyTheRankWhereOnlyThatChanged) {
   const auto prewarm = Wanted("p", 1, 5);
   const auto actions = Compare({prewarm}, {{"a", {{"p", 2, TaskState::kRunning, {}}}}});
-  EXPECT_THAT(actions.orders, ElementsAre(Order{"a", "p", 2, RankOf(prewarm), false}));
+  EXPECT_THAT(actions.orders, ElementsAre(Order{"a", "p", 2, RankOf(prewarm, ""), false}));
   EXPECT_EQ(Compare({prewarm}, {{"a", {{"p", 2, TaskState::kVisible, {}}}}}), Actions{})
       << "what is finished has no rank";
 }
@@ -100,7 +100,7 @@ TEST(Difference, OrdersAgainWhatAnAgentGaveBack) {
   const auto prewarm = Wanted("p", 1);
   const auto actions = Compare({prewarm}, {{"a", {{"p", 2, TaskState::kCancelled, {}}}}});
   EXPECT_THAT(actions.forgets, ElementsAre(Forget{"a", "p", 2}));
-  EXPECT_THAT(actions.orders, ElementsAre(Order{"a", "p", 2, RankOf(prewarm), true}));
+  EXPECT_THAT(actions.orders, ElementsAre(Order{"a", "p", 2, RankOf(prewarm, ""), true}));
 }
 
 TEST(Difference, EndsANewerTaskThanAnyoneKnowsOfBeforeItOrders) {
@@ -110,7 +110,7 @@ TEST(Difference, EndsANewerTaskThanAnyoneKnowsOfBeforeItOrders) {
   EXPECT_THAT(running.orders, IsEmpty()) << "the agent would ignore it";
   const auto ended = Compare({prewarm}, {{"a", {{"p", 3, TaskState::kCancelled, {}}}}});
   EXPECT_THAT(ended.forgets, ElementsAre(Forget{"a", "p", 3}));
-  EXPECT_THAT(ended.orders, ElementsAre(Order{"a", "p", 2, RankOf(prewarm), true}));
+  EXPECT_THAT(ended.orders, ElementsAre(Order{"a", "p", 2, RankOf(prewarm, ""), true}));
 }
 
 }  // namespace
