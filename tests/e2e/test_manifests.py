@@ -12,6 +12,7 @@ import subprocess
 import pytest
 import yaml
 
+from rig import rights
 from rig.kube import TOOLS, Cluster
 from rig.kube_api import ApiError, KubeApi, documents
 from rig.process import wait_for
@@ -59,7 +60,7 @@ def find(objects, kind, name):
 
 @pytest.fixture(scope="module")
 def cluster(module_folder):
-    cluster = Cluster(module_folder / "kube", with_scheduling=True)
+    cluster = Cluster(module_folder / "kube", with_scheduling=True, audit=True)
     try:
         cluster.apply(ours(overlay("base")))
         yield cluster
@@ -211,6 +212,20 @@ def test_the_controller_may_do_its_work(controller):
     controller.patch_status("NodeCache", "gpu-1", {"connected": True})
     assert may(controller, "get", "", "secrets", NAMESPACE, "models-volume")
     assert may(controller, "create", "authentication.k8s.io", "tokenreviews")
+
+
+def test_rights_that_are_missing_and_rights_that_nobody_uses_are_seen(cluster, controller):
+    granted = rights.granted(overlay("base"), "prewarm-controller", NAMESPACE)
+    user = f"system:serviceaccount:{NAMESPACE}:prewarm-controller"
+    controller.list("Pod", NAMESPACE)
+    with pytest.raises(ApiError, match="secrets is forbidden"):
+        controller.list("Secret", NAMESPACE)
+    listing = {rights.Right("list", "", kind, NAMESPACE) for kind in ("pods", "secrets")}
+    seen = wait_for(lambda: listing & rights.used(cluster.audit_events(user)) == listing and listing, "the audit log")
+    assert rights.missing(granted, seen) == {rights.Right("list", "", "secrets", NAMESPACE)}
+    assert rights.Right("list", "", "pods") not in rights.unused(granted, seen)
+    assert rights.Right("get", "coordination.k8s.io", "leases", NAMESPACE, "prewarm-controller") in rights.unused(
+        granted, seen)
 
 
 @pytest.mark.parametrize("verb, group, resource, namespace, name", [

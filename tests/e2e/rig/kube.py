@@ -18,6 +18,7 @@ from rig.kube_api import KubeApi
 from rig.process import BUILD, Child, free_port, wait_for
 
 TOOLS = BUILD / "tools/bin"
+UNHURRIED = ("--kube-api-qps=1000", "--kube-api-burst=2000")  # thousands of pods must not wait for their makers
 HELD = "prewarm.dev/held"  # annotation of a fake node whose kubelet does nothing yet
 NOT_READY = {"type": "Ready", "status": "False", "reason": "KubeletNotReady",
              "message": "container runtime network not ready"}
@@ -68,8 +69,8 @@ class Cluster(KubeApi):
             self.run("kube-controller-manager", "--leader-elect=false", "--secure-port=0",
                      "--service-account-private-key-file", self.folder / "service-accounts.key",
                      "--root-ca-file", self.authority.certificate, "--use-service-account-credentials=false",
-                     *self.manager_options)
-            self.run("kube-scheduler", "--leader-elect=false", "--secure-port=0")
+                     *UNHURRIED, *self.manager_options)
+            self.run("kube-scheduler", "--leader-elect=false", "--secure-port=0", *UNHURRIED)
             self.run("kwok", "--config", self.kubelet_rules(), "--manage-all-nodes=false",
                      "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake",
                      "--node-lease-duration-seconds=40")
