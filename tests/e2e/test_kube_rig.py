@@ -8,6 +8,7 @@ import pytest
 from rig import bento_objects as bento
 from rig.kube import Cluster
 from rig.kube_api import ApiError
+from rig.metrics_api import MetricsApi
 from rig.process import wait_for
 
 TAG = "llama_chat:k6v2x7m4kq3aq"
@@ -26,7 +27,8 @@ NODE_CLAIM = {
 
 @pytest.fixture(scope="module")
 def cluster(module_folder):
-    cluster = Cluster(module_folder / "kube", with_scheduling=True, audit=True, users={"viewer": ["viewers"]})
+    cluster = Cluster(module_folder / "kube", with_scheduling=True, audit=True, users={"viewer": ["viewers"]},
+                      manager_options=["--horizontal-pod-autoscaler-sync-period=1s"])
     yield cluster
     cluster.close()
 
@@ -109,6 +111,32 @@ def test_a_deployment_that_asks_for_gpus_runs_on_the_fake_gpu_node(cluster):
     wait_for(lambda: len(pods("Running")) == 3, "the third pod to run on the new node", 90)
     cluster.delete("Deployment", "chat-llama3")
     wait_for(lambda: not cluster.list("Pod", "default"), "the pods to be gone", 90)
+
+
+def test_the_autoscaler_follows_the_metrics_of_the_pods(cluster, closing):
+    metrics = MetricsApi(cluster)
+    closing.append(metrics)
+    metrics.set("20")
+    for index in range(4):
+        cluster.add_node(f"scale-{index}", gpus=1)
+    wanted = copy.deepcopy(DEPLOYMENT)
+    wanted["metadata"]["name"] = "scaled"
+    wanted["spec"]["autoscaling"]["metrics"] = [{"type": "Pods", "pods": {
+        "metric": {"name": "http_request"}, "target": {"type": "AverageValue", "averageValue": "20"}}}]
+    deployment, autoscaler = bento.workload(wanted, BENTO)
+    cluster.apply([deployment, autoscaler])
+
+    def status():
+        return cluster.get("HorizontalPodAutoscaler", "scaled").get("status", {})
+    wait_for(lambda: (status().get("currentMetrics") or [{}])[0].get("pods", {}).get("current", {}).get(
+        "averageValue") == "20", "the autoscaler to read the metric", 90)
+    assert status()["desiredReplicas"] == 1
+    metrics.set("80")
+    wait_for(lambda: status()["desiredReplicas"] >= 4, "the autoscaler to want more", 90)
+    wait_for(lambda: len([pod for pod in cluster.list("Pod", "default", labelSelector="yatai.ai/selector=scaled")
+                          if pod["status"]["phase"] == "Running"]) >= 4, "more pods to run", 90)
+    cluster.delete("HorizontalPodAutoscaler", "scaled")
+    cluster.delete("Deployment", "scaled")
 
 
 def test_rights_are_what_rbac_says(cluster):

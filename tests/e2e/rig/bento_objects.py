@@ -65,8 +65,9 @@ def seeded(request, storage_class="juicefs-sc"):
         condition("BentoAvailable", "Unknown", "Bento image is building")]}
 
 
-def workload(deployment, bento_object, *, replicas=1, runner=None):
-    """The Deployment and the HorizontalPodAutoscaler that yatai-deployment makes of a BentoDeployment."""
+def workload(deployment, bento_object, *, replicas=None, runner=None):
+    """The Deployment and the HorizontalPodAutoscaler that yatai-deployment makes of a BentoDeployment; it leaves
+    the replicas to the autoscaler."""
     meta, spec = deployment["metadata"], deployment["spec"]
     name = meta["name"] if runner is None else f"{meta['name']}-runner-{runner}"
     repository, version = bento_object["spec"]["tag"].split(":")
@@ -83,7 +84,7 @@ def workload(deployment, bento_object, *, replicas=1, runner=None):
     return [
         {"apiVersion": "apps/v1", "kind": "Deployment",
          "metadata": {"name": name, "namespace": meta["namespace"], "labels": labels},
-         "spec": {"replicas": replicas, "selector": {"matchLabels": {"yatai.ai/selector": name}},
+         "spec": {**({} if replicas is None else {"replicas": replicas}), "selector": {"matchLabels": {"yatai.ai/selector": name}},
                   "template": {"metadata": {"labels": {**labels, "yatai.ai/selector": name}}, "spec": pod}}},
         {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
          "metadata": {"name": name, "namespace": meta["namespace"], "labels": labels},
