@@ -9,15 +9,6 @@
 namespace prewarm::controller::demand {
 namespace {
 
-// Nodes that the cloud may take away at any time.
-bool IsSpot(const Node& node) {
-  return node.labels.Has("cloud.google.com/gke-spot", "true") ||
-         node.labels.Has("cloud.google.com/gke-preemptible", "true") ||
-         node.labels.Has("karpenter.sh/capacity-type", "spot") ||
-         node.labels.Has("eks.amazonaws.com/capacityType", "SPOT") ||
-         node.labels.Has("kubernetes.azure.com/scalesetpriority", "spot");
-}
-
 bool MatchesPolicy(const Node& node, const Policy& policy) {
   return std::ranges::all_of(policy.node_selector, [&](const auto& label) {
     return node.labels.Has(label.first, label.second);
@@ -59,7 +50,7 @@ std::map<std::string_view, Resources> OldPods(const TargetRequest& request) {
 
 bool BetterThan(const Candidate& a, const Candidate& b) {
   if (const auto order = a.merit <=> b.merit; order != 0) return order < 0;
-  return a.state->node->name < b.state->node->name;
+  return a.number < b.number;
 }
 
 Candidates::Candidates(const ClusterIndex& cluster, const TargetRequest& request,
@@ -116,6 +107,7 @@ void Candidates::Consider(const NodeState& original, bool claimed) {
   }
   auto candidate = Rate(state, facts);
   candidate.claimed = claimed;
+  candidate.number = static_cast<std::uint32_t>(list_.size());
   list_.push_back(candidate);
 }
 
@@ -130,12 +122,12 @@ Candidate Candidates::Rate(const NodeState& state, const CacheFacts& facts) cons
   auto& merit = candidate.merit;
   merit.when = room == 0 ? 2 : state.phase.kind == NodePhase::Kind::kComing ? 1 : 0;
   merit.agent = facts.agent == CacheFacts::Agent::kConnected ? 0 : 1;
-  merit.preference = -Preference(node, *request_.constraints);
+  merit.preference = -Preference(state, *request_.constraints);
   merit.room = -room;
   merit.missing = MissingTenths(facts, request_.bytes);
   merit.disk = facts.disk;
   merit.space = Tightness(Missing(facts, request_.bytes), facts.room_bytes);
-  merit.spot = IsSpot(node);
+  merit.spot = state.spot;
   return candidate;
 }
 

@@ -17,10 +17,11 @@ namespace prewarm::controller::demand {
 
 struct Candidate {
   const NodeState* state = nullptr;
-  bool claimed = false;  // no Node object yet, only a claim that names it
-  bool fresh = false;    // coming or new
+  std::uint32_t number = 0;  // in the order of names; those that are only claimed come last
+  bool claimed = false;      // no Node object yet, only a claim that names it
+  bool fresh = false;        // coming or new
   bool previous = false;
-  // Smaller is better, from the first to the last; then the name.
+  // Smaller is better, from the first to the last.
   struct Merit {
     std::int32_t when = 0;        // takes a pod now, when it is ready, when others are gone
     std::int32_t agent = 0;       // connected, away
@@ -35,7 +36,7 @@ struct Candidate {
   Merit merit;
 };
 
-// By merit, then by name; without regard to what was before.
+// By merit, then by number; without regard to what was before.
 bool BetterThan(const Candidate& a, const Candidate& b);
 
 class Candidates {

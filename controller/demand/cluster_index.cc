@@ -48,14 +48,11 @@ void ClusterIndex::AddNodes(const World& world) {
   const auto claims = ClaimsByNode(world);
   nodes_.reserve(world.nodes.size());
   for (const auto* node : world.nodes) {
-    NodeState state;
-    state.node = node;
-    if (const auto claim = claims.find(node->name); claim != claims.end()) {
-      // One that is initialized has got rid of them; what looks like one now is meant to stay.
-      if (!claim->second->initialized) state.startup_taints = claim->second->startup_taints;
-    }
-    state.phase = PhaseOf(*node, state.startup_taints, now_);
-    nodes_.push_back(std::move(state));
+    static const std::vector<Taint> kNone;
+    const auto claim = claims.find(node->name);
+    // A claim that is initialized has got rid of them; what looks like one now is meant to stay.
+    const bool starting = claim != claims.end() && !claim->second->initialized;
+    nodes_.push_back(StateOf(*node, starting ? claim->second->startup_taints : kNone, now_));
   }
   std::ranges::sort(nodes_, {},
                     [](const NodeState& state) -> const std::string& { return state.node->name; });
@@ -73,11 +70,7 @@ void ClusterIndex::AddClaims(const World& world) {
   claimed_nodes_.reserve(claims.size());  // what points into it stays valid
   for (const auto* claim : claims) {
     claimed_nodes_.push_back(AsNode(*claim));
-    NodeState state;
-    state.node = &claimed_nodes_.back();
-    state.startup_taints = claim->startup_taints;
-    state.phase = PhaseOf(*state.node, state.startup_taints, now_);
-    claims_.push_back({claim, std::move(state)});
+    claims_.push_back({claim, StateOf(claimed_nodes_.back(), claim->startup_taints, now_)});
   }
 }
 

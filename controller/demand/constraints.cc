@@ -16,19 +16,20 @@ constexpr std::string_view kGkePoolLabel = "cloud.google.com/gke-nodepool";
 constexpr std::string_view kGkeAcceleratorLabel = "cloud.google.com/gke-accelerator";
 constexpr std::string_view kNvidiaLabel = "nvidia.com/gpu.present";
 
-bool ListedAsTaint(const std::vector<Taint>& taints, const Taint& taint) {
-  return std::ranges::find(taints, taint) != taints.end();
+// Nodes that the cloud may take away at any time.
+bool IsSpot(const Labels& labels) {
+  return labels.Has("cloud.google.com/gke-spot", "true") ||
+         labels.Has("cloud.google.com/gke-preemptible", "true") ||
+         labels.Has("karpenter.sh/capacity-type", "spot") ||
+         labels.Has("eks.amazonaws.com/capacityType", "SPOT") ||
+         labels.Has("kubernetes.azure.com/scalesetpriority", "spot");
 }
 
-bool TolerableAsResource(const Node& node, const Taint& taint, const Constraints& constraints) {
-  return constraints.requests.Extended(taint.key) > 0 &&
-         (constraints.extended_resource_toleration || node.labels.Find(kGkePoolLabel));
-}
-
-bool Tolerated(const Node& node, const Taint& taint, const Constraints& constraints) {
+bool Tolerated(const NodeState& state, const Taint& taint, const Constraints& constraints) {
+  const bool own_device = state.gke || constraints.extended_resource_toleration;
   return std::ranges::any_of(constraints.tolerations,
                              [&](const Toleration& it) { return it.Tolerates(taint); }) ||
-         TolerableAsResource(node, taint, constraints);
+         (own_device && constraints.requests.Extended(taint.key) > 0);
 }
 
 // A device that a new node does not name yet, but that it will have: where the pod chooses its
@@ -132,6 +133,21 @@ std::string AffinityWords(const std::vector<NodeTerm>& terms) {
 
 }  // namespace
 
+NodeState StateOf(const Node& node, const std::vector<Taint>& startup, WallTime now) {
+  NodeState state;
+  state.node = &node;
+  state.phase = PhaseOf(node, startup, now);
+  state.gke = node.labels.Find(kGkePoolLabel).has_value();
+  state.spot = IsSpot(node.labels);
+  for (std::uint32_t i = 0; i < node.taints.size(); ++i) {
+    const auto& taint = node.taints[i];
+    if (IsStartupTaint(taint) || std::ranges::find(startup, taint) != startup.end()) continue;
+    const bool soft = taint.effect == Taint::Effect::kPreferNoSchedule;
+    (soft ? state.soft_taints : state.hard_taints).push_back(i);
+  }
+  return state;
+}
+
 bool NodeTerm::Matches(const Node& node) const {
   if (labels.empty() && fields.empty()) return false;
   return std::ranges::all_of(labels,
@@ -167,11 +183,8 @@ std::optional<Refusal> WhyNot(const NodeState& state, const Constraints& constra
     if (!node.labels.Has(key, value)) return Refusal{Kind::kSelector, i};
   }
   if (!MatchesSelectors(node, constraints)) return Refusal{Kind::kAffinity};
-  for (std::uint32_t i = 0; i < node.taints.size(); ++i) {
-    const auto& taint = node.taints[i];
-    if (taint.effect == Taint::Effect::kPreferNoSchedule || IsStartupTaint(taint)) continue;
-    if (ListedAsTaint(state.startup_taints, taint)) continue;
-    if (!Tolerated(node, taint, constraints)) return Refusal{Kind::kTaint, i};
+  for (const auto i : state.hard_taints) {
+    if (!Tolerated(state, node.taints[i], constraints)) return Refusal{Kind::kTaint, i};
   }
   for (std::uint32_t i = 0; i < constraints.spread.size(); ++i) {
     const auto& spread = constraints.spread[i];
@@ -222,15 +235,14 @@ std::int64_t RoomFor(const NodeState& state, const Constraints& constraints, std
   return most;
 }
 
-std::int32_t Preference(const Node& node, const Constraints& constraints) {
+std::int32_t Preference(const NodeState& state, const Constraints& constraints) {
   constexpr std::int32_t kSoftTaint = 100;  // as much as the largest weight
   std::int32_t preference = 0;
   for (const auto& preferred : constraints.preferred) {
-    if (preferred.term.Matches(node)) preference += preferred.weight;
+    if (preferred.term.Matches(*state.node)) preference += preferred.weight;
   }
-  for (const auto& taint : node.taints) {
-    if (taint.effect != Taint::Effect::kPreferNoSchedule || IsStartupTaint(taint)) continue;
-    if (!Tolerated(node, taint, constraints)) preference -= kSoftTaint;
+  for (const auto i : state.soft_taints) {
+    if (!Tolerated(state, state.node->taints[i], constraints)) preference -= kSoftTaint;
   }
   return preference;
 }

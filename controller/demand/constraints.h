@@ -79,14 +79,21 @@ struct Refusal {
   bool operator==(const Refusal&) const = default;
 };
 
-// A node and what decides about it besides the pod.
+// A node and what decides about it besides the pod. What follows from the node alone is worked out
+// once, because every node is asked about for every workload.
 struct NodeState {
   const Node* node = nullptr;
   NodePhase phase;
-  Resources used;                     // by pods that are there to stay
-  Resources freeing;                  // by pods that are being deleted; also in `used`
-  std::vector<Taint> startup_taints;  // of its claim: they will be taken off
+  std::vector<std::uint32_t> hard_taints;  // which of the node's a pod has to tolerate
+  std::vector<std::uint32_t> soft_taints;  // which of them it should
+  bool gke = false;
+  bool spot = false;  // the cloud may take it away at any time
+  Resources used;     // by pods that are there, also by those that are being deleted
+  Resources freeing;  // by those
 };
+
+// With nothing used. `startup`: taints that its claim says will be taken off. The node outlives it.
+NodeState StateOf(const Node& node, const std::vector<Taint>& startup, WallTime now);
 
 // Nothing if it can. What pods on their way out hold counts as free where `freed` says so. A node
 // that is coming has resources that it does not name yet.
@@ -105,6 +112,6 @@ std::int64_t RoomFor(const NodeState& state, const Constraints& constraints, std
 
 // How much the scheduler would like the node: weights of preferred terms that match, less 100 for
 // every soft taint that is not tolerated.
-std::int32_t Preference(const Node& node, const Constraints& constraints);
+std::int32_t Preference(const NodeState& state, const Constraints& constraints);
 
 }  // namespace prewarm::controller::demand

@@ -15,22 +15,29 @@ namespace prewarm::controller::demand {
 // over hosts needs no counting, because no node is chosen twice.
 class Spread {
  public:
+  // Which domain of each rule a node is in; looked up once per node. Negative: of none that counts.
+  using Position = std::vector<std::int32_t>;
+
   // All outlive this.
   Spread(const Constraints& constraints, const ClusterIndex& cluster,
          const std::vector<const Pod*>& pods);
 
   [[nodiscard]] bool empty() const { return rules_.empty(); }
-  // One more replica on the node keeps every required constraint.
-  [[nodiscard]] bool Allows(const Node& node) const;
-  // Replicas in the node's domains; fewer is better.
-  [[nodiscard]] std::int32_t Crowding(const Node& node) const;
-  void Place(const Node& node);
+  [[nodiscard]] Position PositionOf(const Node& node) const;
+  // One more replica there keeps every required constraint.
+  [[nodiscard]] bool Allows(const Position& position) const;
+  // Replicas in its domains; fewer is better.
+  [[nodiscard]] std::int32_t Crowding(const Position& position) const;
+  void Place(const Position& position);
 
  private:
   struct Rule {
     const SpreadConstraint* constraint = nullptr;
-    std::map<std::string_view, std::int32_t> replicas;  // by domain
-    [[nodiscard]] std::int32_t Least() const;
+    std::map<std::string_view, std::int32_t> domains;  // name to number
+    std::vector<std::int32_t> replicas;                // by number
+    std::int32_t least = 0;
+    [[nodiscard]] std::int32_t DomainOf(const Node& node) const;
+    void Settle();  // after replicas changed
   };
   std::vector<Rule> rules_;
 };

@@ -44,53 +44,69 @@ auto Loyalty(const Candidate& candidate) {
 // Takes the best candidates one by one.
 class Picker {
  public:
-  Picker(std::vector<Candidate> candidates, Spread spread)
-      : waiting_(std::move(candidates)), spread_(std::move(spread)) {
-    std::ranges::sort(waiting_, [](const Candidate& a, const Candidate& b) {
-      if (Loyalty(a) != Loyalty(b)) return Loyalty(a) < Loyalty(b);
-      return BetterThan(a, b);
+  // Both outlive this.
+  Picker(const std::vector<Candidate>& candidates, Spread& spread) : spread_(spread) {
+    waiting_.reserve(candidates.size());
+    for (const auto& it : candidates) {
+      waiting_.push_back({&it, spread.PositionOf(*it.state->node), false});
+    }
+    std::ranges::sort(waiting_, [](const Waiting& a, const Waiting& b) {
+      if (Loyalty(*a.candidate) != Loyalty(*b.candidate)) {
+        return Loyalty(*a.candidate) < Loyalty(*b.candidate);
+      }
+      return BetterThan(*a.candidate, *b.candidate);
     });
   }
 
   // Until `count` are picked, or none is left that may be.
   void PickUntil(std::size_t count, bool fresh_only) {
+    first_ = 0;  // those before it are picked, or not fresh
     while (picked_.size() < count) {
-      const auto best = Best(fresh_only);
-      if (best == waiting_.end()) return;
-      spread_.Place(*best->state->node);
-      picked_.push_back(*best);
-      waiting_.erase(best);
+      auto* best = Best(fresh_only);
+      if (best == nullptr) return;
+      best->picked = true;
+      spread_.Place(best->position);
+      picked_.push_back(*best->candidate);
     }
   }
 
-  [[nodiscard]] std::vector<Candidate> TakePicked() && { return std::move(picked_); }
-  [[nodiscard]] const std::vector<Candidate>& waiting() const { return waiting_; }
+  [[nodiscard]] const std::vector<Candidate>& picked() const { return picked_; }
 
  private:
-  std::vector<Candidate>::iterator Best(bool fresh_only) {
-    auto best = waiting_.end();
-    for (auto it = waiting_.begin(); it != waiting_.end(); ++it) {
-      const auto& node = *it->state->node;
-      if ((fresh_only && !it->fresh) || !spread_.Allows(node)) continue;
-      if (best == waiting_.end() || LessCrowded(*it, *best)) best = it;
-      if (spread_.empty()) break;  // sorted: the first is the best
+  struct Waiting {
+    const Candidate* candidate = nullptr;
+    Spread::Position position;
+    bool picked = false;
+  };
+
+  Waiting* Best(bool fresh_only) {
+    const auto eligible = [&](const Waiting& it) {
+      return !it.picked && (!fresh_only || it.candidate->fresh);
+    };
+    while (first_ < waiting_.size() && !eligible(waiting_[first_])) ++first_;
+    Waiting* best = nullptr;
+    for (std::size_t i = first_; i < waiting_.size(); ++i) {
+      auto& it = waiting_[i];
+      if (best != nullptr && !EqualButDomain(it, *best)) break;  // sorted: the rest is worse
+      if (!eligible(it) || !spread_.Allows(it.position)) continue;
+      if (best == nullptr || spread_.Crowding(it.position) < spread_.Crowding(best->position)) {
+        best = &it;
+      }
+      if (spread_.empty()) break;
     }
     return best;
   }
 
-  // Both in the order of waiting_, `a` later: it is better only if the domain makes it so.
-  bool LessCrowded(const Candidate& a, const Candidate& b) const {
-    const auto before_domain = [](const Candidate& it) {
-      auto merit = it.merit;
-      merit.spot = false;
-      return std::pair(Loyalty(it), merit);
-    };
-    return before_domain(a) == before_domain(b) &&
-           spread_.Crowding(*a.state->node) < spread_.Crowding(*b.state->node);
+  // As good as each other in everything that counts more than how crowded the domain is.
+  static bool EqualButDomain(const Waiting& a, const Waiting& b) {
+    auto merit = a.candidate->merit;
+    merit.spot = b.candidate->merit.spot;
+    return Loyalty(*a.candidate) == Loyalty(*b.candidate) && merit == b.candidate->merit;
   }
 
-  std::vector<Candidate> waiting_;
-  Spread spread_;
+  Spread& spread_;
+  std::vector<Waiting> waiting_;
+  std::size_t first_ = 0;
   std::vector<Candidate> picked_;
 };
 
@@ -157,14 +173,14 @@ class Choosing {
   void AddBest(Candidates& candidates, std::size_t bound_nodes) {
     const auto wanted = HowMany(request_, bound_nodes);
     const auto more = static_cast<std::size_t>(std::max(wanted.more, 0));
-    Picker picker(candidates.list(),
-                  Spread(*request_.constraints, cluster_, request_.objects->pods));
+    Spread spread(*request_.constraints, cluster_, request_.objects->pods);
+    Picker picker(candidates.list(), spread);
     picker.PickUntil(more, false);
     if (request_.policy->triggers.on_node_join) {
       picker.PickUntil(static_cast<std::size_t>(wanted.joined), true);
     }
-    const auto spread_out = picker.waiting().size();
-    auto picked = std::move(picker).TakePicked();
+    auto picked = picker.picked();
+    const auto spread_out = candidates.list().size() - picked.size();
     // Who gets the most urgent reason must not depend on what was chosen before.
     std::ranges::sort(picked, BetterThan);
     for (std::size_t i = 0; i < picked.size(); ++i) AddPicked(picked[i], i);

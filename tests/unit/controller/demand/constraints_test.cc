@@ -18,16 +18,11 @@ Constraints Read(std::string_view pod_spec) {
   return constraints.value_or(Constraints{});
 }
 
-NodeState StateOf(const Node& node) {
-  NodeState state;
-  state.node = &node;
-  state.phase = PhaseOf(node, {}, At(0));
-  return state;
-}
+NodeState State(const Node& node) { return StateOf(node, {}, At(0)); }
 
 // Why not, in words; empty: it can.
 std::string Why(const Node& node, const Constraints& constraints) {
-  return CannotTake(StateOf(node), constraints).value_or("");
+  return CannotTake(State(node), constraints).value_or("");
 }
 
 Node Labelled(std::initializer_list<std::pair<std::string_view, std::string_view>> labels) {
@@ -148,15 +143,13 @@ TEST(CanTake, LeavesOutTheTaintsOfNodesThatAreComing) {
 TEST(CanTake, CountsStartupTaintsOfTheClaim) {
   auto node = AComingNode("n");
   node.taints = {ATaint("cilium.io/agent-not-ready")};
-  auto state = StateOf(node);
-  EXPECT_TRUE(CannotTake(state, {}));
-  state.startup_taints = node.taints;
-  EXPECT_FALSE(CannotTake(state, {}));
+  EXPECT_TRUE(CannotTake(State(node), {}));
+  EXPECT_FALSE(CannotTake(StateOf(node, node.taints, At(0)), {}));
 }
 
 TEST(CanTake, NeedsFreeResources) {
   const auto node = ANode("n");
-  auto state = StateOf(node);
+  auto state = State(node);
   const auto pod = Read(R"({"containers": [{"resources":
     {"requests": {"cpu": "6", "memory": "48Gi"}, "limits": {"nvidia.com/gpu": 1}}}]})");
   EXPECT_FALSE(CannotTake(state, pod));
@@ -165,7 +158,7 @@ TEST(CanTake, NeedsFreeResources) {
   state.freeing = Gpus(1);
   EXPECT_FALSE(CannotTake(state, pod)) << "the pod that has it is going";
   EXPECT_TRUE(WhyNot(state, pod, false)) << "but it is still there";
-  state = StateOf(node);
+  state = State(node);
   state.used.cpu_milli = 2500;
   EXPECT_EQ(CannotTake(state, pod), "needs 6 CPU, 5.5 free");
   state.used.cpu_milli = 0;
@@ -224,7 +217,7 @@ TEST(CanTake, ToleratesTheTaintOfItsOwnDevicesOnGke) {
 TEST(Room, CountsThePodsThatFitNow) {
   auto node = ANode("n");
   node.allocatable.extended[0].second = 8;
-  auto state = StateOf(node);
+  auto state = State(node);
   auto pod = OneGpu();
   EXPECT_EQ(RoomFor(state, pod, 16), 8);
   EXPECT_EQ(RoomFor(state, pod, 3), 3);
@@ -241,9 +234,10 @@ TEST(Preference, SumsTheWeightsOfMatchingTerms) {
       {"weight": 1, "preference": {"matchExpressions": [{"key": "label-1", "operator": "Exists"}]}},
       {"weight": 50, "preference": {"matchExpressions": [{"key": "label-2", "operator": "In",
                                                           "values": ["key-2"]}]}}]}}})");
-  EXPECT_EQ(Preference(Labelled({{"label-1", "x"}}), pod), 1);
-  EXPECT_EQ(Preference(Labelled({{"label-1", "x"}, {"label-2", "key-2"}}), pod), 51);
-  EXPECT_EQ(Preference(Labelled({}), pod), 0);
+  const auto preference = [&](const Node& node) { return Preference(State(node), pod); };
+  EXPECT_EQ(preference(Labelled({{"label-1", "x"}})), 1);
+  EXPECT_EQ(preference(Labelled({{"label-1", "x"}, {"label-2", "key-2"}})), 51);
+  EXPECT_EQ(preference(Labelled({})), 0);
   EXPECT_EQ(Why(Labelled({}), pod), "") << "a preference refuses nothing";
 }
 
