@@ -29,9 +29,9 @@ constexpr long kLongestRetryAfter = 600;
 
 std::optional<Duration> ParseRetryAfter(std::string_view text) {
   long seconds = 0;
-  const auto* end = text.data() + text.size();
-  const auto [stopped, error] = std::from_chars(text.data(), end, seconds);
-  if (error != std::errc() || stopped != end || seconds < 0) return std::nullopt;
+  const auto* begin = text.begin();
+  const auto [stopped, error] = std::from_chars(begin, begin + text.size(), seconds);
+  if (error != std::errc() || stopped != text.end() || seconds < 0) return std::nullopt;
   return std::chrono::seconds(std::min(seconds, kLongestRetryAfter));
 }
 

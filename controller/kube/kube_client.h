@@ -1,5 +1,5 @@
 // KubeApi over HTTP/1.1 and TLS: kept connections for requests, a connection of its own for each
-// watch, credentials that follow their files. Lives on one executor.
+// watch, credentials that follow their files. Lives on one executor, and longer than every call.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>

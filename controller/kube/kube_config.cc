@@ -1,5 +1,6 @@
 #include "controller/kube/kube_config.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -16,16 +17,6 @@ Error Problem(const std::string& where, const std::string& what) {
   return Fail(ErrorCode::kInvalidConfig, where + ": " + what);
 }
 
-Result<std::uint16_t> ParsePort(const std::string& text) {
-  std::uint16_t port = 0;
-  const auto* end = text.data() + text.size();
-  const auto [stopped, error] = std::from_chars(text.data(), end, port);
-  if (error != std::errc() || stopped != end || port == 0) {
-    return Problem("KUBERNETES_SERVICE_PORT", "is \"" + text + "\", which is not a port");
-  }
-  return port;
-}
-
 std::string WithoutBrackets(std::string host) {
   if (host.starts_with('[') && host.ends_with(']')) return host.substr(1, host.size() - 2);
   return host;
@@ -39,6 +30,13 @@ std::string Trimmed(std::string text) {
 }
 
 }  // namespace
+
+std::uint16_t ParsePort(std::string_view text) {
+  std::uint16_t port = 0;
+  const auto* begin = text.begin();
+  const auto [stopped, error] = std::from_chars(begin, begin + text.size(), port);
+  return error == std::errc() && stopped == text.end() ? port : std::uint16_t{0};
+}
 
 Result<std::string> ReadSmallFile(const std::string& file) {
   errno = 0;
@@ -56,15 +54,16 @@ Result<std::string> ReadSmallFile(const std::string& file) {
   return text;
 }
 
+bool IsToken(std::string_view text) {
+  return std::ranges::none_of(
+      text, [](char c) { return static_cast<unsigned char>(c) <= 0x20 || c == 0x7F; });
+}
+
 Result<Secret> ReadTokenFile(const std::string& file) {
   TRY(auto text, ReadSmallFile(file));
   auto token = Trimmed(std::move(text));
   if (token.empty()) return Problem(file, "is empty, and should hold a token");
-  for (const char c : token) {
-    if (static_cast<unsigned char>(c) <= 0x20 || c == 0x7F) {
-      return Problem(file, "holds more than a token");
-    }
-  }
+  if (!IsToken(token)) return Problem(file, "holds more than a token");
   return Secret(std::move(token));
 }
 
@@ -85,7 +84,10 @@ Result<KubeConfig> InClusterConfig(const EnvironmentLookup& environment,
   KubeConfig config;
   config.origin = "the pod's service account";
   config.host = WithoutBrackets(host);
-  TRY(config.port, ParsePort(port));
+  config.port = ParsePort(port);
+  if (config.port == 0) {
+    return Problem("KUBERNETES_SERVICE_PORT", "is \"" + port + "\", which is not a port");
+  }
   config.ca_file = folder + "/ca.crt";
   config.token_file = folder + "/token";
   constexpr auto kRemedy = "; is automountServiceAccountToken set to false for this pod?";

@@ -55,6 +55,10 @@ Result<KubeConfig> InClusterConfig(const EnvironmentLookup& environment,
 
 // Blocks. kInvalidConfig: it cannot be read, is larger than 4 MiB, or does not hold just a token.
 Result<std::string> ReadSmallFile(const std::string& file);
+// 0: not a port.
+std::uint16_t ParsePort(std::string_view text);
+// Whether it can stand in a header: no spaces, line ends or control characters.
+bool IsToken(std::string_view text);
 Result<Secret> ReadTokenFile(const std::string& file);
 
 }  // namespace prewarm::controller::kube

@@ -43,11 +43,11 @@ struct Found {
 }  // namespace
 
 KubeIdentity::KubeIdentity(const boost::asio::any_io_executor& executor,
-                           boost::asio::thread_pool& pool, const Clock& clock,
-                           const KubeConfig& config, std::string seen, Credentials credentials)
+                           boost::asio::thread_pool& pool, const Clock& clock, KubeConfig config,
+                           std::string seen, Credentials credentials)
     : pool_(pool),
       clock_(clock),
-      config_(config),
+      config_(std::move(config)),
       seen_(std::move(seen)),
       current_(std::move(credentials)),
       looked_(clock.Now()),

@@ -43,8 +43,7 @@ class KubeIdentity {
 
  private:
   KubeIdentity(const boost::asio::any_io_executor& executor, boost::asio::thread_pool& pool,
-               const Clock& clock, const KubeConfig& config, std::string seen,
-               Credentials credentials);
+               const Clock& clock, KubeConfig config, std::string seen, Credentials credentials);
   Task<void> Look();
 
   boost::asio::thread_pool& pool_;

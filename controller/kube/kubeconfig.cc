@@ -38,7 +38,7 @@ Result<std::string> DecodeBase64(std::string_view text) {
 // One map of the file, and where it is, for messages.
 class Section {
  public:
-  Section(YAML::Node node, std::string where) : node_(std::move(node)), where_(std::move(where)) {}
+  Section(const YAML::Node& node, std::string where) : node_(node), where_(std::move(where)) {}
 
   [[nodiscard]] const std::string& where() const { return where_; }
   [[nodiscard]] bool Has(const char* key) const {
@@ -110,14 +110,14 @@ Status ReadServer(const Section& cluster, KubeConfig& config) {
   const auto url = boost::urls::parse_uri(text);
   const bool usable = url && (url->scheme() == "https" || url->scheme() == "http") &&
                       !url->host().empty() && !url->has_userinfo() && !url->has_query() &&
-                      !url->has_fragment() && (!url->has_port() || url->port_number() != 0);
+                      !url->has_fragment() && (!url->has_port() || ParsePort(url->port()) != 0);
   if (!usable) {
     return cluster.ProblemOf("server", "is \"" + text + "\"; give https://HOST:PORT");
   }
   config.tls = url->scheme() == "https";
   config.host = url->host_address();
   config.port = config.tls ? 443 : 80;
-  if (url->has_port()) config.port = url->port_number();
+  if (url->has_port()) config.port = ParsePort(url->port());
   config.path_prefix = std::string(url->encoded_path());
   while (config.path_prefix.ends_with('/')) config.path_prefix.pop_back();
   return {};
@@ -174,6 +174,7 @@ Status ReadUser(const Section& user, const std::string& file, KubeConfig& config
   if (has_key && !has_certificate) return user.ProblemOf("client-certificate", "is missing");
   TRY(config.token_file, user.Path("tokenFile", file));
   TRY(auto token, user.Text("token"));
+  if (!IsToken(token)) return user.ProblemOf("token", "holds more than a token");
   config.token = Secret(std::move(token));
   return {};
 }

@@ -21,8 +21,10 @@ std::string_view HolderOf(const json::object& lease) {
 std::uint64_t EpochOf(const json::object& lease) {
   const auto* spec = ObjectIn(lease, "spec");
   const auto* transitions = spec == nullptr ? nullptr : spec->if_contains("leaseTransitions");
-  const auto* number = transitions == nullptr ? nullptr : transitions->if_int64();
-  return number == nullptr || *number < 0 ? 0 : static_cast<std::uint64_t>(*number);
+  if (transitions == nullptr) return 0;
+  boost::system::error_code not_a_number;
+  const auto number = transitions->to_number<std::uint64_t>(not_a_number);
+  return not_a_number ? 0 : number;
 }
 
 std::string VersionOf(const json::object& lease) {

@@ -12,6 +12,7 @@ constexpr double kWatchBurst = 10;
 // Streamed lists in a row that may break before pages are asked for, which keep what was received.
 constexpr unsigned kMostStreams = 2;
 constexpr unsigned kMostRefusals = 5;
+constexpr std::chrono::seconds kLived{5};
 // The request that carries a streamed list is a short one: a server that takes it and never says
 // that the list is complete must not hold us for long.
 constexpr std::chrono::seconds kStreamTime{60};
@@ -89,6 +90,7 @@ ReflectorMachine::Step ReflectorMachine::BeginList() {
   mode_ = Mode::kStreaming;
   ++counters_.watches;
   heard_ = false;
+  watch_opened_.reset();
   return WatchFrom{{}, true, kStreamTime};
 }
 
@@ -96,6 +98,7 @@ ReflectorMachine::Step ReflectorMachine::BeginWatch() {
   mode_ = Mode::kWatching;
   ++counters_.watches;
   heard_ = false;
+  watch_opened_.reset();
   const auto least = options_.watch_time.count();
   const std::chrono::seconds time(
       std::uniform_int_distribution<std::chrono::seconds::rep>(least, 2 * least)(random_));
@@ -221,7 +224,7 @@ ReflectorMachine::Update ReflectorMachine::Bookmark(const std::string& resource_
 ReflectorMachine::Update ReflectorMachine::WatchDone(SteadyTime now) {
   if (mode_ == Mode::kListNext) return {.staged = Update::Staged::kDrop};  // Judge ended it
   // Ending what it has just begun is no way to serve a watch, however politely it is done.
-  const bool at_once = !heard_ && now - watch_opened_ < std::chrono::seconds(1);
+  const bool at_once = !heard_ && now - watch_opened_.value_or(now) < std::chrono::seconds(1);
   if (mode_ == Mode::kStreaming || at_once) {
     return Failed({.message = "the server ended the watch as soon as it began"}, now);
   }
@@ -247,7 +250,13 @@ ReflectorMachine::Update ReflectorMachine::Failed(const Trouble& trouble, Steady
     StateBecomes(ReflectorState::kForbidden, trouble.message);
     PauseSlowly(now);
   } else {
-    StateBecomes(ReflectorState::kFailing, trouble.message);
+    // That a watch is cut is an everyday matter, unless the next one cannot begin.
+    const bool lived = mode_ == Mode::kWatching && watch_opened_ && now - *watch_opened_ >= kLived;
+    if (trouble.status == 0 && lived) {
+      ++counters_.failures;
+    } else {
+      StateBecomes(ReflectorState::kFailing, trouble.message);
+    }
     PauseAfterFailure(trouble, now);
   }
   return mode_ == Mode::kPaging ? FailedPage(trouble) : FailedWatch(trouble);

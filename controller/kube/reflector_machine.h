@@ -161,11 +161,11 @@ class ReflectorMachine {
   std::uint64_t latest_ = 0;      // the largest version heard of since the list, as a number
   std::string continue_from_;
   std::uint32_t page_size_;
-  bool streaming_;                // the server knows streamed lists
-  unsigned streams_failed_ = 0;   // streamed lists in a row that came to nothing
-  unsigned watches_refused_ = 0;  // in a row, by an answer of the server
-  bool heard_ = false;            // the watch under way said something
-  SteadyTime watch_opened_;
+  bool streaming_;                          // the server knows streamed lists
+  unsigned streams_failed_ = 0;             // streamed lists in a row that came to nothing
+  unsigned watches_refused_ = 0;            // in a row, by an answer of the server
+  bool heard_ = false;                      // the watch under way said something
+  std::optional<SteadyTime> watch_opened_;  // the server took the watch under way
   std::optional<SteadyTime> missing_since_;
   SteadyTime resync_at_;
   SteadyTime relist_at_;

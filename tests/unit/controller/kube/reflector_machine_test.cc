@@ -421,6 +421,23 @@ TEST(ReflectorMachine, SaysThatItMayNotLookAndKeepsWhatItSaw) {
   EXPECT_EQ(listed.machine.trouble(), "");
 }
 
+TEST(ReflectorMachine, DoesNotCallACutWatchAFailureUnlessTheNextOneCannotBegin) {
+  Listed listed;
+  listed.now += minutes(1);
+  listed.machine.Failed({.message = "reset by peer"}, listed.now);
+  EXPECT_EQ(listed.machine.state(), ReflectorState::kWatching);
+  EXPECT_EQ(listed.machine.counters().failures, 1U);
+  listed.NextWatch();
+  listed.machine.Failed({.message = "connection refused"}, listed.now);
+  EXPECT_EQ(listed.machine.state(), ReflectorState::kFailing);
+  EXPECT_EQ(listed.machine.trouble(), "connection refused");
+  listed.NextWatch();
+  listed.machine.WatchOpened(listed.now);
+  EXPECT_EQ(listed.machine.state(), ReflectorState::kWatching);
+  listed.machine.Failed({.message = "cut at once"}, listed.now);
+  EXPECT_EQ(listed.machine.state(), ReflectorState::kFailing);
+}
+
 TEST(ReflectorMachine, AsksForSmallerPagesWhereAPageIsTooLong) {
   ReflectorOptions options;
   options.streaming = false;
