@@ -190,6 +190,37 @@ TEST_F(Tls, TellsThatTheServerIsGone) {
   EXPECT_EQ(CodeName(answer.error().code), CodeName(ErrorCode::kUnavailable));
 }
 
+TEST_F(Tls, TakesCertificatesAsTextsInsteadOfFiles) {
+  const auto text_of = [](const std::string& file) {
+    std::ifstream in(file);
+    return std::string(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
+  };
+  const auto client = authority_.Issue("client", "DNS:client");
+  auto server = Serve(authority_.Issue("server", "IP:127.0.0.1"),
+                      {"-Verify", "1", "-CAfile", authority_.ca_file(), "-verify_return_error"});
+  TlsOptions options;
+  options.ca_pem = text_of(authority_.ca_file());
+  options.certificate_pem = text_of(client.certificate_file);
+  options.key_pem = Secret(text_of(client.key_file));
+  auto stream = ConnectTo(server.port(), options);
+  ASSERT_TRUE(stream) << stream.error().message;
+  EXPECT_EQ(Ask(**stream, "abc").value_or("failed"), "cba\n");
+
+  const auto problem_of = [](const TlsOptions& wrong) {
+    const auto context = MakeTlsContext(wrong);
+    return context ? "" : context.error().message;
+  };
+  auto wrong = options;
+  wrong.ca_pem = "no certificate at all";
+  EXPECT_NE(problem_of(wrong).find("authority"), std::string::npos);
+  wrong = options;
+  wrong.certificate_pem = wrong.key_pem.Reveal();
+  EXPECT_NE(problem_of(wrong).find("client's certificate"), std::string::npos);
+  wrong = options;
+  wrong.key_pem = Secret(wrong.certificate_pem);
+  EXPECT_NE(problem_of(wrong).find("client's key"), std::string::npos);
+}
+
 TEST_F(Tls, NamesTheFileThatCannotBeUsed) {
   const auto pair = authority_.Issue("server", "IP:127.0.0.1");
   const auto other = authority_.Issue("other", "IP:127.0.0.1");

@@ -158,10 +158,12 @@ TEST_F(ReflectorTest, FallsBackToPagesAndPutsThemTogether) {
   OnWatches({[](const WatchRequest&, const WatchSink&) -> Result<KubeAnswer> {
                return KubeAnswer{.status = 422, .body = {{"message", "sendInitialEvents"}}};
              },
-             [](const WatchRequest& request, const WatchSink&) -> Result<KubeAnswer> {
+             [](const WatchRequest& request, const WatchSink& sink) -> Result<KubeAnswer> {
                EXPECT_EQ(ParameterOf(request.query, "sendInitialEvents"), "");
                EXPECT_EQ(ParameterOf(request.query, "resourceVersion"), "10");
                EXPECT_EQ(ParameterOf(request.query, "fieldSelector"), "spec.nodeName=n");
+               request.on_open();
+               std::ignore = sink(WatchEventType::kBookmark, BookmarkAt(11, false));
                return KubeAnswer{.status = 200};
              }});
   api_.on_send = [](const KubeRequest& request) -> Result<KubeAnswer> {
