@@ -7,85 +7,19 @@ Every text has a longest length and every list a largest size: the API server re
 cannot bound, and nobody can fill the controller's memory with one object.
 """
 
-import json
 import pathlib
-import re
 import sys
+
+sys.dont_write_bytecode = True  # this is a folder of manifests
+
+from crd_schema import (choice, column, count, duration, flag, keyed, labels, lines, listed, number, record,
+                        rule, text, time, unchangeable, unique)
 
 GROUP, VERSION = "prewarm.dev", "v1alpha1"
 UINT32_MAX = 4294967295
 NO_PARENT_STEPS = {"rule": r"!self.matches('(^|/)\\.\\.(/|$)')", "message": "must not hold a step '..'"}
 PATH_RULES = [NO_PARENT_STEPS, {"rule": "!self.startsWith('-')",
                                 "message": "must not begin with '-': write '/-…' for such a name"}]
-
-
-# ---- the types of fields ------------------------------------------------------------------------------------
-
-def text(description="", longest=253, **more):
-    return {"type": "string", **said(description), "maxLength": longest, **more}
-
-
-def choice(values, description="", **more):
-    return {"type": "string", **said(description), "enum": values, **more}
-
-
-def count(description="", **more):
-    return {"type": "integer", "format": "int64", **said(description), "minimum": 0, **more}
-
-
-def number(description="", **more):
-    return {"type": "integer", "format": "int32", **said(description), "minimum": 0, **more}
-
-
-def flag(description="", **more):
-    return {"type": "boolean", **said(description), **more}
-
-
-def time(description=""):
-    return {"type": "string", "format": "date-time", **said(description)}
-
-
-def duration(description="", **more):
-    return text(description, 32, pattern=r"^([0-9]+(\.[0-9]+)?(ms|s|m|h|d))+$", **more)
-
-
-def listed(items, most, description="", **more):
-    return {"type": "array", **said(description), "maxItems": most, **more, "items": items}
-
-
-def keyed(keys, properties, most, description="", required=()):
-    """A list whose entries have a name, so that each is written, merged and owned by itself."""
-    return listed(record(properties, required=[*keys, *required]), most, description,
-                  **{"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": keys})
-
-
-def unique(items, most, description=""):
-    return listed(items, most, description, **{"x-kubernetes-list-type": "set"})
-
-
-def labels(description, longest=63):
-    return {"type": "object", "description": description, "maxProperties": 64,
-            "additionalProperties": {"type": "string", "maxLength": longest}}
-
-
-def record(properties, description="", *, required=(), rules=(), **more):
-    return {"type": "object", **said(description), **({"required": list(required)} if required else {}),
-            **({"x-kubernetes-validations": list(rules)} if rules else {}), **more, "properties": properties}
-
-
-def said(description):
-    return {"description": description} if description else {}
-
-
-def rule(expression, message, field=""):
-    return {"rule": expression, "message": message, **({"fieldPath": field} if field else {})}
-
-
-def unchangeable(field):
-    """A rule of the object that holds `field`, which may be absent."""
-    return rule(f"has(self.{field}) == has(oldSelf.{field}) && (!has(self.{field}) || self.{field} == oldSelf.{field})",
-                "cannot be changed: make another one", f".{field}")
-
 
 CONDITIONS = keyed(["type"], {
     "type": text(longest=316),
@@ -107,10 +41,6 @@ def secret_ref(description, key_default):
         "namespace": text("of the secret; the controller's own if absent", 63),
         "key": text("", default=key_default),
     }, description, required=["name"])
-
-
-def column(name, kind, path, description="", wide=False):
-    return {"name": name, "type": kind, "jsonPath": path, **said(description), **({"priority": 1} if wide else {})}
 
 
 AGE = column("Age", "date", ".metadata.creationTimestamp")
@@ -314,8 +244,8 @@ VOLUME_SPEC = record({
     }, 1000, "which directories, beside the shared one, a namespace may use; none: the one of its own name",
         required=["storageNamespaces"]),
 }, "where it is and who may use it", rules=[
-    rule("has(self.meta) != has(self.metaSecretRef)", "exactly one of meta and metaSecretRef says where the metadata is",
-         ".meta"),
+    rule("has(self.meta) != has(self.metaSecretRef)",
+         "exactly one of meta and metaSecretRef says where the metadata is", ".meta"),
     rule("!has(self.rsaPassphraseSecretRef) || self.credentials == 'handed-over'",
          "is only used with credentials: handed-over", ".rsaPassphraseSecretRef"),
 ])
@@ -421,37 +351,6 @@ def definition(one):
             }],
         },
     }
-
-
-# ---- YAML, without a library --------------------------------------------------------------------------------
-
-PLAIN = re.compile(r"[A-Za-z.][A-Za-z0-9_./-]*$")
-NOT_TEXT = {"true", "false", "null", "yes", "no", "on", "off", "y", "n", ".inf", ".nan"}
-
-
-def scalar(value):
-    if isinstance(value, str) and PLAIN.match(value) and value.lower() not in NOT_TEXT:
-        return value
-    return json.dumps(value, ensure_ascii=False)
-
-
-def lines(value, indent=""):
-    """Block style; empty maps and lists in flow style."""
-    if isinstance(value, dict):
-        for key, item in value.items():
-            if isinstance(item, (dict, list)) and item:
-                yield f"{indent}{scalar(key)}:"
-                yield from lines(item, indent + "  ")
-            else:
-                yield f"{indent}{scalar(key)}: {scalar(item)}"
-    else:
-        for item in value:
-            if isinstance(item, (dict, list)) and item:
-                first, *rest = lines(item, indent + "  ")
-                yield f"{indent}- {first.lstrip()}"
-                yield from rest
-            else:
-                yield f"{indent}- {scalar(item)}"
 
 
 def main():

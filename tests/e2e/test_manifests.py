@@ -1,7 +1,8 @@
 """What deploy/kubernetes installs, on a real API server: every overlay renders and applies, agents land on new nodes,
 and the rights are exactly those that are meant.
 
-Objects of cert-manager and of the two Prometheus operators are rendered and parsed only: their definitions are not here."""
+Objects of cert-manager and of the two Prometheus operators are rendered and parsed only: their definitions are not
+here."""
 
 import base64
 import json
@@ -126,7 +127,8 @@ def test_agents_go_to_cache_nodes_even_before_these_are_ready_and_controllers_ar
     controllers = wait_for(lambda: [pod for pod in pods_of(cluster, "prewarm-controller")
                                     if pod["spec"].get("nodeName")], "the controllers", 60)
     assert {pod["spec"]["nodeName"] for pod in controllers} == {"cpu-1"}
-    assert cluster.get("PriorityClass", "prewarm-agent")["value"] == pods_of(cluster, "prewarm-agent")[0]["spec"]["priority"]
+    priority = cluster.get("PriorityClass", "prewarm-agent")["value"]
+    assert {pod["spec"]["priority"] for pod in pods_of(cluster, "prewarm-agent")} == {priority}
     budget = wait_for(lambda: cluster.get("PodDisruptionBudget", "prewarm-controller", NAMESPACE).get("status", {}),
                       "the disruption budget")
     assert budget["expectedPods"] == 2
@@ -168,7 +170,8 @@ def config_of(objects, spec, file):
 def test_controllers_meet_the_strictest_profile_of_pods(cluster, name):
     restricted = {"pod-security.kubernetes.io/enforce": "restricted"}
     if not cluster.find("Namespace", "restricted"):
-        cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "restricted", "labels": restricted}})
+        cluster.create({"apiVersion": "v1", "kind": "Namespace",
+                        "metadata": {"name": "restricted", "labels": restricted}})
 
     def try_out(objects, kind, pod_name):
         template = find(objects, kind, pod_name)["spec"]["template"]
@@ -208,7 +211,8 @@ def test_the_controller_may_do_its_work(controller):
              "spec": {"holderIdentity": "test"}}
     made = controller.create(lease, NAMESPACE)
     controller.call("PUT", controller.path("Lease", "prewarm-controller", NAMESPACE), made)
-    controller.apply({"apiVersion": "prewarm.dev/v1alpha1", "kind": "NodeCache", "metadata": {"name": "gpu-1"}, "spec": {}})
+    controller.apply({"apiVersion": "prewarm.dev/v1alpha1", "kind": "NodeCache", "metadata": {"name": "gpu-1"},
+                      "spec": {}})
     controller.patch_status("NodeCache", "gpu-1", {"connected": True})
     assert may(controller, "get", "", "secrets", NAMESPACE, "models-volume")
     assert may(controller, "create", "authentication.k8s.io", "tokenreviews")
@@ -254,7 +258,8 @@ def test_agents_have_no_right_at_all(cluster):
 
     def rules(user):
         review = cluster.as_user(user).call("POST", "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", {
-            "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectRulesReview", "spec": {"namespace": NAMESPACE}})
+            "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectRulesReview",
+            "spec": {"namespace": NAMESPACE}})
         return review["status"]["resourceRules"]
     assert rules(identity) == rules(nobody)
 
@@ -287,8 +292,9 @@ def test_the_token_of_an_agent_says_its_node_to_the_controller_and_nothing_to_th
 
 def test_users_of_a_namespace_may_use_prewarms_there_by_the_roles_they_have(cluster):
     identity = cluster.service_account("developer")
-    cluster.apply({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {
-        "name": "developer"}, "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "edit"},
+    cluster.apply({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "developer"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "edit"},
         "subjects": [{"kind": "ServiceAccount", "name": "developer", "namespace": "default"}]})
     user = cluster.as_user(identity)
     wait_for(lambda: may(user, "create", "prewarm.dev", "prewarms", "default"), "the aggregated role")
@@ -310,10 +316,15 @@ def test_agents_dial_a_name_that_the_service_has_and_the_certificates_have():
     assert host == f"{service['metadata']['name']}.{service['metadata']['namespace']}.svc"
     assert int(port) in [one["port"] for one in service["spec"]["ports"]]
     assert host in find(objects, "Certificate", "prewarm-controller")["spec"]["dnsNames"]
-    secrets = {find(objects, "Certificate", name)["spec"]["secretName"] for name in ("prewarm-controller", "prewarm-agent")}
-    mounted = {one["secret"]["secretName"] for kind, name in (("DaemonSet", "prewarm-agent"), ("Deployment", "prewarm-controller"))
+    programs = (("DaemonSet", "prewarm-agent"), ("Deployment", "prewarm-controller"))
+    secrets = {find(objects, "Certificate", name)["spec"]["secretName"] for _, name in programs}
+    mounted = {one["secret"]["secretName"] for kind, name in programs
                for one in find(objects, kind, name)["spec"]["template"]["spec"]["volumes"] if "secret" in one}
     assert mounted == secrets
+
+
+def openssl(*words):
+    return subprocess.run(["openssl", *words], check=True, capture_output=True, timeout=30).stdout
 
 
 def test_certificates_can_be_made_without_cert_manager(cluster, folder):
@@ -325,11 +336,9 @@ def test_certificates_can_be_made_without_cert_manager(cluster, folder):
                                  ("prewarm-agent-tls", "sslclient", [])):
         for file, text in secrets[name].items():
             (folder / file).write_bytes(base64.b64decode(text))
-        subprocess.run(["openssl", "verify", "-CAfile", folder / "ca.crt", "-purpose", purpose, *extra, folder / "tls.crt"],
-                       check=True, capture_output=True, timeout=30)
-        public = [subprocess.run(["openssl", *words], check=True, capture_output=True, timeout=30).stdout for words in (
-            ["x509", "-in", folder / "tls.crt", "-noout", "-pubkey"], ["pkey", "-in", folder / "tls.key", "-pubout"])]
-        assert public[0] == public[1]
+        openssl("verify", "-CAfile", folder / "ca.crt", "-purpose", purpose, *extra, folder / "tls.crt")
+        assert openssl("x509", "-in", folder / "tls.crt", "-noout", "-pubkey") == openssl(
+            "pkey", "-in", folder / "tls.key", "-pubout")
     assert secrets["prewarm-controller-tls"]["ca.crt"] == secrets["prewarm-agent-tls"]["ca.crt"]
 
 

@@ -81,10 +81,11 @@ def workload(deployment, bento_object, *, replicas=None, runner=None):
     pod = {"containers": [{"name": "main", "image": bento_object["spec"]["image"],
                            "resources": {"limits": limits, "requests": spec["resources"]["requests"]}}],
            **spec.get("extraPodSpec", {})}
+    count = {} if replicas is None else {"replicas": replicas}
     return [
         {"apiVersion": "apps/v1", "kind": "Deployment",
          "metadata": {"name": name, "namespace": meta["namespace"], "labels": labels},
-         "spec": {**({} if replicas is None else {"replicas": replicas}), "selector": {"matchLabels": {"yatai.ai/selector": name}},
+         "spec": {**count, "selector": {"matchLabels": {"yatai.ai/selector": name}},
                   "template": {"metadata": {"labels": {**labels, "yatai.ai/selector": name}}, "spec": pod}}},
         {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
          "metadata": {"name": name, "namespace": meta["namespace"], "labels": labels},
