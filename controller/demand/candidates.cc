@@ -74,12 +74,12 @@ Candidates::Candidates(const ClusterIndex& cluster, const TargetRequest& request
 }
 
 // Pods of versions before make way for those of the newest one.
-const NodeState& Candidates::WithoutOldPods(const NodeState& state) {
-  const auto old = old_pods_.find(state.node->name);
+const NodeState* Candidates::WithoutOldPods(const NodeState* state) {
+  const auto old = old_pods_.find(state->node->name);
   if (old == old_pods_.end()) return state;
-  auto& adjusted = adjusted_.emplace_back(state);
+  auto& adjusted = adjusted_.emplace_back(*state);
   adjusted.freeing.Add(old->second);
-  return adjusted;
+  return &adjusted;
 }
 
 void Candidates::Consider(const NodeState& original, bool claimed) {
@@ -88,7 +88,7 @@ void Candidates::Consider(const NodeState& original, bool claimed) {
     rejections_.Add(node.name, "is not one that the policy chooses");
     return;
   }
-  const auto& state = WithoutOldPods(original);
+  const auto& state = *WithoutOldPods(&original);
   if (const auto refusal = WhyNot(state, *request_.constraints, true)) {
     rejections_.Add(state, *refusal);
     return;

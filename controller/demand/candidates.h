@@ -51,7 +51,7 @@ class Candidates {
 
  private:
   void Consider(const NodeState& state, bool claimed);
-  [[nodiscard]] const NodeState& WithoutOldPods(const NodeState& state);
+  [[nodiscard]] const NodeState* WithoutOldPods(const NodeState* state);
   [[nodiscard]] Candidate Rate(const NodeState& state, const CacheFacts& facts) const;
 
   const TargetRequest& request_;

@@ -76,13 +76,13 @@ void ForEachNeed(const NodeState& state, const Constraints& constraints, Look lo
     Kind kind;
     std::int64_t needs;
     std::int64_t Resources::* member;
-  } kPlain[] = {
+  } plain_needs[] = {
       {Kind::kCpu, requests.cpu_milli, &Resources::cpu_milli},
       {Kind::kMemory, requests.memory, &Resources::memory},
       {Kind::kEphemeralStorage, requests.ephemeral_storage, &Resources::ephemeral_storage},
       {Kind::kPods, 1, &Resources::pods},
   };
-  for (const auto& plain : kPlain) {
+  for (const auto& plain : plain_needs) {
     if (plain.needs > 0 && !look(plain.kind, 0, amounts(plain.needs, plain.member))) return;
   }
 }

@@ -22,9 +22,8 @@ constexpr std::array<OperatorWord, 6> kOperators{{
 
 std::optional<std::int64_t> WholeNumber(std::string_view text) {
   std::int64_t number = 0;
-  const auto* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, number);
-  if (error != std::errc{} || stop != end) return std::nullopt;
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || stop != text.data() + text.size()) return std::nullopt;
   return number;
 }
 

@@ -72,8 +72,7 @@ Pod ReadPod(const Fields& object) {
 
 std::optional<std::int32_t> NumberAt(std::string_view& text) {
   std::int32_t number = 0;
-  const auto* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, number);
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc{}) return std::nullopt;
   text.remove_prefix(static_cast<std::size_t>(stop - text.data()));
   return number;

@@ -50,9 +50,10 @@ std::optional<Scale> ScaleOf(std::string_view suffix) {
   if (suffix.size() < 2 || (suffix.front() != 'e' && suffix.front() != 'E')) return std::nullopt;
   suffix.remove_prefix(suffix[1] == '+' ? 2 : 1);
   int exponent = 0;
-  const auto* end = suffix.data() + suffix.size();
-  const auto [stop, error] = std::from_chars(suffix.data(), end, exponent);
-  if (error != std::errc{} || stop != end || exponent > 1000 || exponent < -1000) {
+  const auto [stop, error] =
+      std::from_chars(suffix.data(), suffix.data() + suffix.size(), exponent);
+  if (error != std::errc{} || stop != suffix.data() + suffix.size() || exponent > 1000 ||
+      exponent < -1000) {
     return std::nullopt;
   }
   return Scale{exponent, 0};
