@@ -2,12 +2,15 @@
 stand-ins for Bento's and Karpenter's resources accept what upstream writes and refuse what it would refuse."""
 
 import copy
+import http.client
+import json
 
 import pytest
 
 from rig import bento_objects as bento
 from rig.kube import Cluster
-from rig.kube_api import ApiError
+from rig.kube_api import ApiError, KubeApi
+from rig.kube_proxy import KubeProxy
 from rig.metrics_api import MetricsApi
 from rig.process import wait_for
 
@@ -167,3 +170,99 @@ def test_the_api_server_comes_back_with_everything_that_was_there(cluster):
         cluster.get("BentoRequest", NAME)
     cluster.start_api_server()
     assert cluster.get("BentoRequest", NAME) == before
+
+
+# ---- faults between a program and the server -------------------------------------------------------------------
+
+
+@pytest.fixture
+def proxy(cluster, closing):
+    proxy = KubeProxy(cluster)
+    closing.append(proxy)
+    return proxy
+
+
+class WatchOf:
+    """The lines of a watch of ConfigMaps, through the proxy."""
+
+    def __init__(self, cluster, proxy, seconds=20):
+        port = int(proxy.url.rpartition(":")[2])
+        self.connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=seconds, context=cluster.trust)
+        version = cluster.call("GET", CONFIG_MAPS)["metadata"]["resourceVersion"]
+        self.connection.request("GET", f"{CONFIG_MAPS}?watch=1&resourceVersion={version}",
+                                headers={"Authorization": f"Bearer {cluster.token}"})
+        self.answer = self.connection.getresponse()
+
+    def lines(self, count):
+        return [self.answer.readline() for _ in range(count)]
+
+    def names(self, count):
+        return [json.loads(line)["object"]["metadata"]["name"] for line in self.lines(count)]
+
+
+CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
+
+
+def make(cluster, *names):
+    for name in names:
+        cluster.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"generateName": "x", "name": name}})
+
+
+def test_the_proxy_passes_on_and_counts(cluster, proxy):
+    through = KubeApi(int(proxy.url.rpartition(":")[2]), cluster.authority.certificate, cluster.token)
+    make(through, "made-through-it")
+    assert cluster.get("ConfigMap", "made-through-it")
+    watch = WatchOf(cluster, proxy)
+    make(cluster, "seen")
+    assert watch.names(1) == ["seen"]
+    assert proxy.requests["WATCH", CONFIG_MAPS] == 1 and proxy.requests["POST", CONFIG_MAPS] == 1
+    assert "items" in json.loads(cluster.kubectl("get", "--raw", CONFIG_MAPS, "--server", proxy.url))
+
+
+def test_a_watch_can_be_cut_in_the_middle_of_a_line(cluster, proxy):
+    proxy.cut_after = 100
+    watch = WatchOf(cluster, proxy)
+    make(cluster, "cut")
+    with pytest.raises(http.client.IncompleteRead) as cut:
+        watch.answer.read()
+    assert len(cut.value.partial) == 100 and b"\n" not in cut.value.partial
+
+
+def test_a_stalled_watch_is_open_and_silent_and_then_goes_on(cluster, proxy):
+    watch = WatchOf(cluster, proxy)
+    proxy.stall()
+    make(cluster, "late")
+    watch.connection.sock.settimeout(0.5)
+    with pytest.raises(TimeoutError):
+        watch.connection.sock.recv(1)
+    proxy.heal()
+    watch.connection.sock.settimeout(20)
+    assert b"late" in watch.connection.sock.recv(1 << 16)
+
+
+@pytest.mark.parametrize("in_stream", [True, False])
+def test_a_watch_can_be_too_old_in_both_ways(cluster, proxy, in_stream):
+    proxy.expire(CONFIG_MAPS, in_stream=in_stream)
+    watch = WatchOf(cluster, proxy)
+    said = json.loads(watch.answer.readline())
+    assert watch.answer.status == (200 if in_stream else 410)
+    assert (said["object"] if in_stream else said)["reason"] == "Expired"
+    make(cluster, f"after-{in_stream}".lower())
+    assert WatchOf(cluster, proxy).answer.status == 200
+
+
+def test_storms_end_after_so_many_answers(cluster, proxy):
+    proxy.answer(429, path=CONFIG_MAPS, headers={"Retry-After": "1"}, times=2)
+    through = KubeApi(int(proxy.url.rpartition(":")[2]), cluster.authority.certificate, cluster.token)
+    assert [through.raw("GET", CONFIG_MAPS)[0] for _ in range(3)] == [429, 429, 200]
+
+
+def test_events_can_come_twice_and_in_another_order(cluster, proxy):
+    proxy.disorder = True
+    watch = WatchOf(cluster, proxy)
+    made = [f"event-{index:02}" for index in range(30)]
+    make(cluster, *made)
+    seen = []
+    while set(seen) < set(made[:-1]):  # the last may be held back
+        seen += watch.names(1)
+    assert len(seen) > len(set(seen)) and [one for index, one in enumerate(seen) if one not in seen[:index]] != made
