@@ -73,6 +73,9 @@ class BentoModels {
   void Add() {
     sources_.generation = DetectGeneration(described_.bento, described_.request);
     sources_.bento = described_.bento != nullptr ? described_.bento->tag : described_.request->tag;
+    sources_.bento_exists = described_.bento != nullptr;
+    sources_.runners =
+        described_.bento != nullptr ? described_.bento->runners : described_.request->runners;
     if (described_.bento != nullptr) {
       AddProblems(described_.bento->ref, described_.bento->problems, sources_);
     }

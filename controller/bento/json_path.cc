@@ -73,7 +73,7 @@ Result<JsonPath> JsonPath::Parse(std::string_view text) {
       path.steps_.push_back(std::move(*step));
     } else {
       if (!path.steps_.empty()) {
-        if (rest.front() != '.') return Invalid(text, rest, "\".\" or \"[\" expected");
+        if (rest.front() != '.') return Invalid(text, rest, R"("." or "[" expected)");
         rest.remove_prefix(1);
       }
       const auto member = TakeMember(rest);

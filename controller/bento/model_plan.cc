@@ -125,6 +125,7 @@ bool ModelPlan::IsWhole() const {
 ModelPlan PlanModels(const Sources& sources, const std::map<std::string, SourceAnswer>& answers) {
   ModelPlan plan{.generation = sources.generation.generation,
                  .bento = sources.bento,
+                 .bento_exists = sources.bento_exists,
                  .skipped = sources.skipped,
                  .models = {},
                  .unresolved = sources.unresolved,

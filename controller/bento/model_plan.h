@@ -50,7 +50,9 @@ struct Note {
 
 struct Sources {
   GenerationVerdict generation;
-  std::string bento;  // the tag of the Bento, where one is known
+  std::string bento;                 // the tag of the Bento, where one is known
+  bool bento_exists = false;         // not only its request: pods are near
+  std::vector<std::string> runners;  // of the Bento: for WithRunners
   bool skipped = false;
   std::vector<ModelSource> models;
   std::vector<Unresolved> unresolved;
@@ -83,6 +85,7 @@ struct PlannedModel {
 struct ModelPlan {
   Generation generation = Generation::kNone;
   std::string bento;
+  bool bento_exists = false;
   bool skipped = false;
   std::vector<PlannedModel> models;  // sorted by tag and volume
   std::vector<Unresolved> unresolved;

@@ -46,8 +46,9 @@ std::optional<long double> FactorOf(std::string_view suffix) {
   suffix.remove_prefix(1);
   if (suffix[0] == '+') suffix.remove_prefix(1);
   int power = 0;
-  const auto* end = suffix.data() + suffix.size();
-  const auto [at, error] = std::from_chars(suffix.data(), end, power);
+  const auto* begin = suffix.data();
+  const auto* end = begin + suffix.size();
+  const auto [at, error] = std::from_chars(begin, end, power);
   if (error != std::errc{} || at != end || power < -30 || power > 30) return std::nullopt;
   return std::pow(10.0L, static_cast<long double>(power));
 }
@@ -78,8 +79,9 @@ std::optional<std::uint64_t> QuantityBytes(std::string_view text) {
   constexpr std::string_view kDigits = "0123456789.";
   const auto digits = std::min(text.find_first_not_of(kDigits), text.size());
   long double number = 0;
-  const auto* end = text.data() + digits;
-  const auto [at, error] = std::from_chars(text.data(), end, number, std::chars_format::fixed);
+  const auto* begin = text.data();
+  const auto* end = begin + digits;
+  const auto [at, error] = std::from_chars(begin, end, number, std::chars_format::fixed);
   const auto factor = FactorOf(text.substr(digits));
   if (digits == 0 || error != std::errc{} || at != end || !factor) return std::nullopt;
   // 64 bits of mantissa: exact for every whole number of bytes below the limit.

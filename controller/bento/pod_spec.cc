@@ -58,7 +58,7 @@ void SetResource(const ObjectFields& fields, std::string_view name, const json::
   const bool quantity =
       text != nullptr ? QuantityBytes({text->data(), text->size()}).has_value() : value.is_int64();
   if (!quantity) {
-    problems.Add(place, "must be a quantity such as 2, \"500m\" or \"16Gi\"");
+    problems.Add(place, R"(must be a quantity such as 2, "500m" or "16Gi")");
     return;
   }
   resources.insert_or_assign({name.data(), name.size()}, value);

@@ -199,20 +199,19 @@ TEST(HostileObjects, AreReadSoonAndNeverGiveAnUnsafePath) {
   volume.allowed_namespaces = {"yatai", "victim"};
   volume.tenants = {{.name_space = "yatai", .storage_namespaces = {"org-42", "yatai"}}};
   const KnownVolumes volumes({volume});
-  const auto deployment = ADeployment({{kModelsAnnotation, "models:data/x"}});
+  const std::array<json::object, 6> bentos{Json(kStorageClassJson), Json(kBentoJson),
+                                           Json(kBentoRequestJson), Json(kClaimJson),
+                                           Json(kVolumeJson),       Json(kBentoDeploymentJson)};
+  auto deployments = bentos;
+  deployments.back() = ADeployment({{kModelsAnnotation, "models:data/x"}});
   std::size_t found = 0;
   std::chrono::steady_clock::duration longest{};
   for (int i = 0; i < kMutations && !testing::Test::HasFailure(); ++i) {
     SCOPED_TRACE("mutation " + std::to_string(i));
     Mutator mutator(seed * 1'000'000 + static_cast<std::uint64_t>(i));
     MapCatalog catalog;
-    const std::array<json::object, 6> objects{
-        Mutated(mutator, Json(kStorageClassJson)),
-        Mutated(mutator, Json(kBentoJson)),
-        Mutated(mutator, Json(kBentoRequestJson)),
-        Mutated(mutator, Json(kClaimJson)),
-        Mutated(mutator, Json(kVolumeJson)),
-        Mutated(mutator, i % 2 == 0 ? Json(kBentoDeploymentJson) : deployment)};
+    std::array<json::object, 6> objects = i % 2 == 0 ? bentos : deployments;
+    for (auto& object : objects) object = Mutated(mutator, object);
     const auto begin = std::chrono::steady_clock::now();
     PutIfAny(catalog, ReadStorageClass(objects[0]));
     PutIfAny(catalog, ReadBento(objects[1]));

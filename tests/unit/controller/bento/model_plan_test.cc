@@ -69,6 +69,7 @@ TEST(BentoSources, OfOneTenantLieInTheSharedDirectory) {
   const auto sources = setting.Find(ABentoDeployment());
   EXPECT_EQ(sources.generation.generation, Generation::kG1);
   EXPECT_EQ(sources.bento, "llama_chat:k6v2x7m4kq3aq");
+  EXPECT_FALSE(sources.bento_exists) << "it is still being built";
   ASSERT_THAT(sources.models, SizeIs(1));
   const auto& source = sources.models.front();
   EXPECT_EQ(source.tag, kItemTag);
@@ -117,6 +118,7 @@ TEST(BentoSources, ComeFromTheBentoOnceItListsThem) {
   Setting setting;
   setting.catalog.Put(*ReadBento(Json(kBentoJson)));
   EXPECT_THAT(Paths(setting.Find(ABentoDeployment())), ElementsAre(kHubDirectory));
+  EXPECT_TRUE(setting.Find(ABentoDeployment()).bento_exists);
   setting.catalog.Put(ARequest());
   EXPECT_THAT(Paths(setting.Find(ABentoDeployment())), ElementsAre(kHubDirectory))
       << "the Bento's list goes first";
@@ -131,6 +133,7 @@ TEST(BentoSources, CompleteARunnersTagFromTheRequest) {
   setting.catalog.Put(*ReadBento(bento));
   const auto alone = setting.Find(ABentoDeployment());
   ASSERT_THAT(alone.models, SizeIs(2));
+  EXPECT_THAT(alone.runners, ElementsAre("r"));
   EXPECT_THAT(alone.models[0].candidates, SizeIs(2)) << "an item or a repository of the hub";
   EXPECT_EQ(alone.models[0].candidates[1].layout, Layout::kHub);
   EXPECT_FALSE(alone.models[0].candidates[1].selection);
