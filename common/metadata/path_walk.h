@@ -11,17 +11,9 @@
 
 #include "common/base/result.h"
 #include "common/juicefs/attribute.h"
+#include "common/metadata/node.h"
 
 namespace prewarm::metadata {
-
-// Something that exists in the volume.
-struct Node {
-  juicefs::Inode inode;
-  juicefs::FileType type = juicefs::FileType::kDirectory;
-  std::string path;  // free of symlinks and dots, without a leading "/"; raw bytes
-
-  bool operator==(const Node&) const = default;
-};
 
 class PathWalk {
  public:

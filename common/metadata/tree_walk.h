@@ -43,8 +43,8 @@ class TreeWalk {
   };
 
   Task<Result<Page>> ScanOnce(std::vector<Scan> scans);
-  Status ReadPage(Scan scan, const net::RedisReply& reply, Page& page);
-  Status Take(const Node& directory, const std::string& name, const std::string& value, Page& page);
+  Status ReadPage(Scan scan, net::RedisReply reply, Page& page);
+  void Take(Node node, Page& page);
   Task<Status> AddFiles(std::vector<Node> files, bool must_exist);
   Status AddFile(Node file, const net::RedisReply& attribute, bool must_exist);
 

@@ -43,6 +43,10 @@ class VolumeKeys {
 Task<Result<std::vector<net::RedisReply>>> Read(RedisClient& redis,
                                                 std::vector<RedisCommand> commands);
 
+// The values of `names` in order, nil for those that do not exist, in one round trip.
+Task<Result<std::vector<net::RedisReply>>> ReadStrings(RedisClient& redis,
+                                                       std::vector<std::string> names);
+
 // A path or name as one printable line: control bytes are escaped.
 std::string Printable(std::string_view name);
 

@@ -75,4 +75,17 @@ Task<Result<ResolvedPaths>> VolumeReader::Resolve(ResolveRequest request) {
   co_return resolved;
 }
 
+Task<Result<DirectoryListing>> VolumeReader::List(ListRequest request) {
+  CO_TRY_STATUS(co_await redis_.Connect(kVolumeCallLimit));
+  const VolumeKeys keys(redis_.key_prefix());
+  CO_TRY(const juicefs::Inode root, co_await FindRoot(redis_, keys, std::move(request.subdir)));
+  std::vector<std::string> paths{std::move(request.path)};
+  auto nodes = co_await ResolvePaths(redis_, keys, root, std::move(paths));
+  if (!nodes) {
+    if (nodes.error().code == ErrorCode::kNotFound) co_return DirectoryListing{};
+    co_return std::move(nodes).error();
+  }
+  co_return co_await ListNode(redis_, keys, std::move(nodes->front()), request.max_entries);
+}
+
 }  // namespace prewarm::metadata

@@ -1,6 +1,7 @@
 // A volume read from its metadata engine: settings, and paths down to slices. Reads only.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -11,6 +12,7 @@
 #include "common/base/result.h"
 #include "common/juicefs/file_slices.h"
 #include "common/juicefs/volume_settings.h"
+#include "common/metadata/directory_listing.h"
 
 namespace prewarm::metadata {
 
@@ -39,6 +41,12 @@ struct ResolvedPaths {
   std::uint64_t skipped_special = 0;   // fifos, sockets, devices met during walks
 };
 
+struct ListRequest {
+  std::string subdir;  // as in ResolveRequest
+  std::string path;    // "" and "/" are the root
+  std::size_t max_entries = 10'000;
+};
+
 class VolumeReader {
  public:
   explicit VolumeReader(RedisClient& redis);
@@ -53,6 +61,12 @@ class VolumeReader {
   // kInvalidArgument: a path names something that is neither file nor directory, a symlink loop, a
   // symlink that leaves the volume. kCorrupt: a record that cannot be parsed.
   Task<Result<ResolvedPaths>> Resolve(ResolveRequest request);
+
+  // Symlinks of the path are followed, those in the directory are told of. A path that does not
+  // exist, or whose parent is a file, is kAbsent; else errors as Resolve: kNotFound only if there
+  // is no such subdir. Round trips grow with the depth of the path and by one for each page of
+  // 10,000 entries.
+  Task<Result<DirectoryListing>> List(ListRequest request);
 
  private:
   RedisClient& redis_;

@@ -82,6 +82,10 @@ Result<Volume::Client> Volume::Take() {
   return metadata::MakeRedisClient(std::move(url), clock_);
 }
 
+void Volume::GiveBack(Client client) {
+  if (health_ && idle_.size() < kIdleClients) idle_.push_back(std::move(client));
+}
+
 Result<metadata::RedisUrl> Volume::Url() const {
   TRY(const auto text, UrlOf(config_));
   return metadata::ParseRedisUrl(text, EnvironmentVariable);
@@ -124,30 +128,43 @@ Task<Status> Volume::Refresh() {
     health_ = client.error();
     co_return health_;
   }
-  const auto status = co_await ReadSettings(**client);
-  health_ = status;
-  if (status && idle_.size() < kIdleClients) idle_.push_back(*std::move(client));
-  co_return status;
+  health_ = co_await ReadSettings(**client);
+  GiveBack(*std::move(client));
+  co_return health_;
+}
+
+template <class T>
+Task<Result<T>> Volume::Ask(Task<Result<T>> call) {
+  auto answer = co_await WithDeadline(kResolveLimit, "reading the metadata of volume " + name_,
+                                      std::move(call));
+  const bool engine_is_fine = answer || answer.error().code == ErrorCode::kNotFound ||
+                              answer.error().code == ErrorCode::kInvalidArgument;
+  health_ = engine_is_fine ? Status() : Status(answer.error());
+  co_return answer;
 }
 
 Task<Result<metadata::ResolvedPaths>> Volume::ResolveOver(metadata::RedisClient& client,
                                                           std::vector<std::string> paths) {
   metadata::VolumeReader reader(client);
-  auto resolved = co_await WithDeadline(
-      kResolveLimit, "reading the metadata of volume " + name_,
+  co_return co_await Ask(
       reader.Resolve({.subdir = config_.subdir, .paths = std::move(paths), .on_progress = {}}));
-  const bool engine_is_fine = resolved || resolved.error().code == ErrorCode::kNotFound ||
-                              resolved.error().code == ErrorCode::kInvalidArgument;
-  health_ = engine_is_fine ? Status() : Status(resolved.error());
-  co_return resolved;
 }
 
 Task<Result<metadata::ResolvedPaths>> Volume::Resolve(std::vector<std::string> paths) {
   CO_TRY_STATUS(co_await Refresh());
   CO_TRY(auto client, Take());
   auto resolved = co_await ResolveOver(*client, std::move(paths));
-  if (health_ && idle_.size() < kIdleClients) idle_.push_back(std::move(client));
+  GiveBack(std::move(client));
   co_return resolved;
+}
+
+Task<Result<metadata::DirectoryListing>> Volume::List(std::string path) {
+  CO_TRY_STATUS(co_await Refresh());
+  CO_TRY(auto client, Take());
+  metadata::VolumeReader reader(*client);
+  auto listing = co_await Ask(reader.List({.subdir = config_.subdir, .path = std::move(path)}));
+  GiveBack(std::move(client));
+  co_return listing;
 }
 
 ResolvedPlan Volume::PlanOf(const metadata::ResolvedPaths& resolved,

@@ -44,6 +44,8 @@ class Volume {
 
   // kNotFound and kInvalidArgument are about a path; kUnavailable and kTimeout about the engine.
   Task<Result<metadata::ResolvedPaths>> Resolve(std::vector<std::string> paths);
+  // What lies at a path of the volume as the controller's `subdir` shows it; errors as Resolve.
+  Task<Result<metadata::DirectoryListing>> List(std::string path);
   Task<Result<ResolvedPlan>> Plan(std::vector<std::string> paths);
   // The same, over a connection of the caller's.
   Task<Result<ResolvedPlan>> PlanOver(metadata::RedisClient& client,
@@ -65,6 +67,10 @@ class Volume {
   using Client = std::unique_ptr<metadata::RedisClient>;
 
   Result<Client> Take();
+  void GiveBack(Client client);  // of the call that health() tells of
+  // A call to the metadata within its deadline; health() tells how it went.
+  template <class T>
+  Task<Result<T>> Ask(Task<Result<T>> call);
   Task<Status> ReadSettings(metadata::RedisClient& client);
   Task<Result<metadata::ResolvedPaths>> ResolveOver(metadata::RedisClient& client,
                                                     std::vector<std::string> paths);

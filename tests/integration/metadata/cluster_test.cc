@@ -79,6 +79,7 @@ TEST_F(Cluster, IsReadThroughAnyMemberAndFoundOutByASingleOne) {
     EXPECT_EQ(settings->name, "clustered");
     EXPECT_EQ(engine.redis().key_prefix(), kPrefix);
     EXPECT_EQ(Show(*engine.Resolve()), "models/file 10: 0+10=1@0/10\n");
+    EXPECT_EQ(Show(*engine.List("models")), "/models\nfile file 10\n");
   }
   const std::vector<std::string> allowed = {
       "cluster|info", "cluster|slots", "get",  "select", "mget",     "hget",

@@ -8,6 +8,8 @@
 #include <sstream>
 #include <utility>
 
+#include "common/metadata/volume_keys.h"
+
 namespace prewarm::metadata {
 namespace {
 
@@ -212,6 +214,14 @@ Result<ResolvedPaths> Engine::Resolve(std::vector<std::string> paths, std::strin
       reader.Resolve({.subdir = std::move(subdir), .paths = std::move(paths), .on_progress = {}}));
 }
 
+Result<DirectoryListing> Engine::List(std::string path, std::string subdir,
+                                      std::size_t max_entries) {
+  VolumeReader reader(*redis_);
+  return rig::RunTask(loop_, reader.List({.subdir = std::move(subdir),
+                                          .path = std::move(path),
+                                          .max_entries = max_entries}));
+}
+
 Status Engine::Connect(Duration limit) { return rig::RunTask(loop_, redis_->Connect(limit)); }
 
 Result<std::vector<net::RedisReply>> Engine::Execute(std::vector<net::RedisCommand> commands,
@@ -230,6 +240,21 @@ std::string Show(const ResolvedPaths& resolved) {
     text << "\n";
   }
   return text.str();
+}
+
+std::string Show(const DirectoryListing& listing) {
+  using Kind = DirectoryListing::Kind;
+  if (listing.kind == Kind::kAbsent) return "absent";
+  const std::string path = "/" + Printable(listing.real_path);
+  if (listing.kind == Kind::kFile) return path + " file " + std::to_string(listing.bytes);
+  std::string text = path + (listing.truncated ? " truncated\n" : "\n");
+  for (const auto& [name, type, bytes, target] : listing.entries) {
+    text += Printable(name) + " " + std::string(juicefs::FileTypeName(type)) + " " +
+            std::to_string(bytes);
+    if (type == juicefs::FileType::kSymlink) text += " -> " + Printable(target);
+    text += "\n";
+  }
+  return text;
 }
 
 std::vector<std::string> CommandsSeen(RedisServer& server) {

@@ -114,6 +114,8 @@ class Engine {
 
   Result<juicefs::VolumeSettings> Settings();
   Result<ResolvedPaths> Resolve(std::vector<std::string> paths = {}, std::string subdir = "");
+  Result<DirectoryListing> List(std::string path, std::string subdir = "",
+                                std::size_t max_entries = 10'000);
   Status Connect(Duration limit);
   Result<std::vector<net::RedisReply>> Execute(std::vector<net::RedisCommand> commands,
                                                Duration limit = std::chrono::seconds(60));
@@ -129,6 +131,27 @@ class Engine {
 // Paths, lengths and segments, one file a line: "path 100: 0+100=5@0/100" (position + length =
 // slice @ offset / size).
 std::string Show(const ResolvedPaths& resolved);
+
+// Counts calls: each costs one round trip (that is tested where commands meet the socket).
+class CountingRedis final : public RedisClient {
+ public:
+  explicit CountingRedis(RedisClient& inner) : inner_(inner) {}
+  Task<Result<std::vector<net::RedisReply>>> Execute(std::vector<net::RedisCommand> commands,
+                                                     Duration limit) override {
+    ++calls;
+    co_return co_await inner_.Execute(std::move(commands), limit);
+  }
+  [[nodiscard]] std::string_view key_prefix() const override { return inner_.key_prefix(); }
+  Task<Status> Connect(Duration limit) override { co_return co_await inner_.Connect(limit); }
+
+  int calls = 0;
+
+ private:
+  RedisClient& inner_;
+};
+
+// What a listing says, an entry a line: "link symlink 0 -> target"; control bytes are escaped.
+std::string Show(const DirectoryListing& listing);
 
 // Names of the commands that a server has executed since CONFIG RESETSTAT, "cmdstat_" cut off.
 std::vector<std::string> CommandsSeen(RedisServer& server);

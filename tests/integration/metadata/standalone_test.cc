@@ -166,24 +166,6 @@ TEST_F(Standalone, ReadsThroughAUnixSocket) {
   EXPECT_THAT(failed.error().message, HasSubstr("/nowhere/redis.sock"));
 }
 
-// Counts calls: each costs one round trip (that is tested where commands meet the socket).
-class CountingRedis final : public RedisClient {
- public:
-  explicit CountingRedis(RedisClient& inner) : inner_(inner) {}
-  Task<Result<std::vector<net::RedisReply>>> Execute(std::vector<net::RedisCommand> commands,
-                                                     Duration limit) override {
-    ++calls;
-    co_return co_await inner_.Execute(std::move(commands), limit);
-  }
-  [[nodiscard]] std::string_view key_prefix() const override { return inner_.key_prefix(); }
-  Task<Status> Connect(Duration limit) override { co_return co_await inner_.Connect(limit); }
-
-  int calls = 0;
-
- private:
-  RedisClient& inner_;
-};
-
 TEST_F(Standalone, NeedsRoundTripsByDepthAndNotByFiles) {
   std::vector<int> calls;
   for (const int files : {1, 40}) {
@@ -219,6 +201,8 @@ TEST_F(Standalone, OnlyReads) {
   ASSERT_TRUE(engine.Settings());
   ASSERT_TRUE(engine.Resolve());
   ASSERT_TRUE(engine.Resolve({"latest/file"}, "/"));
+  ASSERT_TRUE(engine.List("latest/file"));
+  ASSERT_TRUE(engine.List("/"));
   const std::vector<std::string> allowed = {"auth",  "select", "cluster|info",
                                             "get",   "mget",   "hget",
                                             "hscan", "lrange", "config|resetstat"};
