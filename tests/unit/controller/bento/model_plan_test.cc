@@ -283,7 +283,7 @@ TEST(BentoSources, NeverLeadIntoTheDirectoryOfAnotherTenant) {
   EXPECT_THAT(setting.Find(ABentoDeployment()).models, SizeIs(1));
   setting.volumes[0].tenants = {{.name_space = "yatai", .storage_namespaces = {"org-42"}}};
   const auto refused = setting.Find(ABentoDeployment());
-  EXPECT_THAT(Obstacles(refused), ElementsAre("NotAllowed"));
+  ASSERT_THAT(Obstacles(refused), ElementsAre("NotAllowed"));
   EXPECT_THAT(refused.unresolved[0].reason, HasSubstr("the directory of \"org-7\""));
 }
 
