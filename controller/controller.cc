@@ -7,6 +7,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <random>
@@ -31,7 +32,10 @@
 #include "controller/controller_config.h"
 #include "controller/controller_metrics.h"
 #include "controller/grpc_port.h"
+#include "controller/jobs/kube_job_store.h"
 #include "controller/jobs/sqlite_job_store.h"
+#include "controller/kube/kube_client.h"
+#include "controller/operator/bento_operator.h"
 #include "controller/reconcile/leadership.h"
 #include "controller/reconcile/service.h"
 
@@ -65,11 +69,17 @@ Result<HostAndPort> SplitListen(const std::string& text) {
   return HostAndPort{host, static_cast<std::uint16_t>(port)};
 }
 
-std::string HolderName() {
+// Of a pod, its name.
+std::string HostName() {
   std::string host(256, '\0');
   ::gethostname(host.data(), host.size() - 1);
   host.resize(host.find('\0'));
-  return host + "/" + std::to_string(::getpid()) + "/" + std::to_string(std::random_device{}());
+  return host;
+}
+
+std::string HolderName() {
+  return HostName() + "/" + std::to_string(::getpid()) + "/" +
+         std::to_string(std::random_device{}());
 }
 
 Reconciler::Options ReconcilerOptions(const ControllerConfig& config) {
@@ -89,7 +99,9 @@ Result<ControllerConfig> ReadConfig(const std::string& file, ErrorCode code) {
 // Everything that the process owns, in the order in which it is built; destroyed in reverse.
 class Controller {
  public:
-  Controller(ControllerConfig config, std::string config_file, JobStore& store, Tokens& tokens)
+  // `kube`: the cluster, where there is one.
+  Controller(ControllerConfig config, std::string config_file, JobStore& store, Tokens& tokens,
+             const std::optional<kube::KubeConfig>& kube)
       : config_(std::move(config)),
         config_file_(std::move(config_file)),
         store_(store),
@@ -99,6 +111,7 @@ class Controller {
     metrics_.AddProcess();
     AddControllerMetrics(metrics_, {jobs_, agents_, volumes_, reconciler_, epoch_, clock_});
     TakeVolumes();
+    if (kube) OpenCluster(*kube);
   }
 
   // Runs to the end; the answer is the exit code.
@@ -161,6 +174,7 @@ class Controller {
     serving_.Spawn("write", jobs_.WriteLoop());
     serving_.Spawn("reconcile", reconciler_.Run());
     serving_.Spawn("prune", Prune());
+    if (operator_) serving_.Spawn("operator", operator_->Run());
     service_.SetLeading(true);
     if (const auto kept = co_await leadership_.Keep(clock_); !kept) Lose(kept.error());
   }
@@ -204,6 +218,25 @@ class Controller {
     if (holds_lease_) co_await leadership_.GiveUp();
     log_.Info("stopped");
     stop_.Ignore();
+  }
+
+  // The configuration was used already to open the job store, so that it can be.
+  void OpenCluster(const kube::KubeConfig& config) {
+    auto client = kube::KubeClient::Make(loop_.get_executor(), file_pool_, clock_, config);
+    if (!client) return log_.Error("cluster_unusable", {{"why", client.error()}});
+    kube_ = *std::move(client);
+    operator_.emplace(BentoOperator::Parts{
+        loop_.get_executor(),
+        *kube_,
+        clock_,
+        log_,
+        jobs_,
+        agents_,
+        volumes_,
+        reconciler_,
+        {.storage_class = config_.kubernetes.builder_storage_class, .multi_tenant = {}},
+        HostName(),
+        std::random_device{}()});
   }
 
   void TakeVolumes() {
@@ -278,6 +311,8 @@ class Controller {
   AdminPages pages_{{metrics_,
                      [this] { return Readiness{epoch_ != 0, "stands by: another process leads"}; },
                      [this] { return PrintConfig(ControllerConfigSchema(config_)); }}};
+  std::unique_ptr<kube::KubeClient> kube_;
+  std::optional<BentoOperator> operator_;
   RestApi rest_{{service_, tokens_, pages_, clock_, &metrics_}};
   std::unique_ptr<net::HttpServer> http_;
   GrpcPort grpc_;
@@ -290,13 +325,44 @@ int ReportError(const Error& error) {
   return wrong_use ? kExitWrongUse : kExitFailed;
 }
 
+// Nothing: the controller works without a cluster.
+Result<std::optional<kube::KubeConfig>> FindCluster(const KubernetesConfig& config) {
+  if (!config.enabled) return std::optional<kube::KubeConfig>();
+  if (!config.kubeconfig.empty()) {
+    TRY(auto kube, kube::LoadKubeconfig(config.kubeconfig, config.context));
+    return std::optional(std::move(kube));
+  }
+  auto kube = kube::InClusterConfig([](std::string_view name) -> std::optional<std::string> {
+    const char* value = std::getenv(std::string(name).c_str());
+    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+  });
+  if (!kube && kube.error().code == ErrorCode::kNotFound) {
+    return Fail(ErrorCode::kInvalidConfig,
+                "kubernetes.enabled is set, but this is no pod of a cluster: name a file as "
+                "kubernetes.kubeconfig");
+  }
+  TRY(auto found, std::move(kube));
+  return std::optional(std::move(found));
+}
+
+Result<std::unique_ptr<JobStore>> OpenStore(const ControllerConfig& config, const Clock& clock,
+                                            const std::optional<kube::KubeConfig>& kube) {
+  if (!kube) return OpenSqliteJobStore(config.database, clock, config.lease);
+  const auto& own = config.kubernetes;
+  return OpenKubeJobStore(
+      *kube, clock,
+      {{own.name_space.empty() ? kube->ns : own.name_space, own.lease}, config.lease});
+}
+
 int Serve(ControllerConfig config, const std::string& config_file) {
   const SystemClock clock;
-  auto store = OpenSqliteJobStore(config.database, clock, config.lease);
+  auto kube = FindCluster(config.kubernetes);
+  if (!kube) return ReportError(kube.error());
+  auto store = OpenStore(config, clock, *kube);
   if (!store) return ReportError(store.error());
   auto tokens = Tokens::Load(config.tokens_file, clock);
   if (!tokens) return ReportError(tokens.error());
-  return Controller(std::move(config), config_file, **store, **tokens).Run();
+  return Controller(std::move(config), config_file, **store, **tokens, *kube).Run();
 }
 
 }  // namespace

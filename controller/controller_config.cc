@@ -25,6 +25,10 @@ std::vector<ConfigKey> VolumeKeys(VolumeConfig& volume) {
       {"rsa-passphrase-env", "an environment variable with the passphrase to be handed over",
        TextField(volume.rsa_passphrase_env)},
       {"namespaces", "that may use the volume; none: all", ListField(volume.namespaces)},
+      {"storage-classes", "StorageClasses whose PersistentVolumes are this volume",
+       ListField(volume.storage_classes)},
+      {"volume-handles", "of PersistentVolumes that were made by hand and are this volume",
+       ListField(volume.volume_handles)},
   };
 }
 
@@ -99,6 +103,20 @@ ConfigSchema ControllerConfigSchema(ControllerConfig& config) {
         {"keep-ended", "ended prewarms to remember", CountField(config.keep_ended, 0, 1'000'000)}},
        {},
        {}},
+      {"kubernetes",
+       "The cluster whose workloads are to find their models warm.",
+       {{"enabled", "watch workloads; prewarms and the lease are objects of the cluster then",
+         FlagField(config.kubernetes.enabled)},
+        {"kubeconfig", "file that says where the API server is; none: as a pod of the cluster",
+         TextField(config.kubernetes.kubeconfig)},
+        {"context", "of that file; none: its current one", TextField(config.kubernetes.context)},
+        {"namespace", "of the lease; none: our own", TextField(config.kubernetes.name_space)},
+        {"lease", "name of the Lease object that the leader holds",
+         TextField(config.kubernetes.lease)},
+        {"builder-storage-class", "StorageClass through which the image builder seeds models",
+         TextField(config.kubernetes.builder_storage_class)}},
+       {},
+       {}},
       {"fleet",
        "How much the nodes may do. Rates in Mbit/s, or with a unit such as 2G; 0: no limit.\n"
        "Changed limits are taken over on SIGHUP.",
@@ -158,6 +176,13 @@ void ValidateControllerConfig(const ControllerConfig& config, Problems& problems
   }
   if (config.tokens_file.empty()) {
     problems.Add("api.tokens is missing: the file that says who may call");
+  }
+  const auto& kubernetes = config.kubernetes;
+  if (!kubernetes.enabled && !kubernetes.kubeconfig.empty()) {
+    problems.Add("kubernetes.kubeconfig is only used with kubernetes.enabled: true");
+  }
+  if (kubernetes.kubeconfig.empty() && !kubernetes.context.empty()) {
+    problems.Add("kubernetes.context names a context of kubernetes.kubeconfig, which is missing");
   }
   if (config.lease < std::chrono::milliseconds(200)) {
     problems.Add("jobs.lease must be at least 200ms");

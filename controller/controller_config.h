@@ -27,7 +27,21 @@ struct VolumeConfig {
   std::string credentials = "ambient";
   std::string rsa_passphrase_env;       // handed-over only
   std::vector<std::string> namespaces;  // that may use it; empty: all
+  // By which objects of a cluster are this volume.
+  std::vector<std::string> storage_classes;
+  std::vector<std::string> volume_handles;
   bool operator==(const VolumeConfig&) const = default;
+};
+
+// Absent from a machine without a cluster.
+struct KubernetesConfig {
+  bool enabled = false;
+  std::string kubeconfig;  // empty: as a pod of the cluster
+  std::string context;
+  std::string name_space;  // of the lease; empty: that of the kubeconfig or of our pod
+  std::string lease = "prewarm-controller";
+  std::string builder_storage_class = "juicefs-sc";
+  bool operator==(const KubernetesConfig&) const = default;
 };
 
 struct ControllerConfig {
@@ -45,6 +59,8 @@ struct ControllerConfig {
   std::string database = "/var/lib/prewarm/controller.db";
   std::chrono::nanoseconds lease = std::chrono::seconds(6);
   std::size_t keep_ended = 10'000;
+
+  KubernetesConfig kubernetes;
 
   FleetLimits limits;                                                 // may change at run time
   std::chrono::nanoseconds agent_timeout = std::chrono::minutes(10);  // then its tasks fail

@@ -175,9 +175,22 @@ Status ReadInto(const json::object& object, PrewarmObject& into) {
   return {};
 }
 
+// As long as the definition allows; cut where a character begins.
+constexpr std::size_t kLongestReason = 128;
+constexpr std::size_t kLongestWhy = 4096;
+constexpr std::size_t kLongestTaskMessage = 8192;
+constexpr std::size_t kLongestMessage = 32'768;
+std::string Cut(const std::string& text, std::size_t longest) {
+  if (text.size() <= longest) return text;
+  auto end = longest;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return text.substr(0, end);
+}
+
 // Absent and empty are the same to us, and shorter.
-void PutText(json::object& object, const char* name, const std::string& text) {
-  if (!text.empty()) object[name] = text;
+void PutText(json::object& object, const char* name, const std::string& text,
+             std::size_t longest = kLongestMessage) {
+  if (!text.empty()) object[name] = Cut(text, longest);
 }
 
 json::array ToArray(const std::vector<std::string>& texts) {
@@ -196,8 +209,8 @@ json::object TaskObject(const NodeTask& task) {
   json::object object{{"node", task.node},
                       {"generation", Stored(task.generation)},
                       {"state", StateName(task.state)}};
-  PutText(object, "reason", task.reason);
-  PutText(object, "message", task.message);
+  PutText(object, "reason", task.reason, kLongestReason);
+  PutText(object, "message", task.message, kLongestTaskMessage);
   for (const auto& field : kProgressFields) {
     if (const auto count = task.progress.*field.member; count != 0) {
       object[field.name] = Stored(count);
@@ -281,7 +294,7 @@ json::object PrewarmSpecObject(const Prewarm& prewarm) {
       targets.push_back({{"node", target.node},
                          {"priority", target.priority},
                          {"signal", target.signal},
-                         {"why", target.why}});
+                         {"why", Cut(target.why, kLongestWhy)}});
     }
     object["targets"] = std::move(targets);
   }
@@ -326,12 +339,12 @@ json::object PrewarmStatusObject(const Prewarm& prewarm, std::uint64_t epoch) {
     if (task.state == TaskState::kVisible) ++visible;
     bytes = std::max(bytes, task.progress.planned_bytes);
   }
-  const auto text = [](const std::string& value) {
-    return value.empty() ? json::value() : json::value(value);
+  const auto text = [](const std::string& value, std::size_t longest) {
+    return value.empty() ? json::value() : json::value(Cut(value, longest));
   };
   json::object object{{"state", StateName(prewarm.state)},
-                      {"reason", text(prewarm.reason)},
-                      {"message", text(prewarm.message)},
+                      {"reason", text(prewarm.reason, kLongestReason)},
+                      {"message", text(prewarm.message, kLongestMessage)},
                       {"age", Stored(prewarm.age)},
                       {"epoch", Stored(epoch)},
                       {"generation", Stored(prewarm.generation)},

@@ -83,26 +83,39 @@ Task<void> JobTable::WriteLoop() {
       continue;
     }
     std::vector<std::shared_ptr<Write>> batch;
-    std::vector<Prewarm> all;
-    while (!waiting_.empty() && all.size() < kBatch) {
+    std::size_t prewarms = 0;
+    while (!waiting_.empty() && prewarms < kBatch) {
       batch.push_back(std::move(waiting_.front()));
       waiting_.pop_front();
-      all.insert(all.end(), batch.back()->prewarms.begin(), batch.back()->prewarms.end());
+      prewarms += batch.back()->prewarms.size();
     }
-    auto saved = co_await Offload(store_pool_, [&] { return store_.Save(std::move(all)); });
-    if (!saved && saved.error().code == ErrorCode::kConflict) lost_(saved.error());
-    auto next = saved ? saved->begin() : std::vector<Prewarm>::iterator{};
-    for (const auto& write : batch) {
-      if (saved) {
-        const auto count = static_cast<std::ptrdiff_t>(write->prewarms.size());
-        write->answer.emplace(std::vector<Prewarm>(std::make_move_iterator(next),
-                                                   std::make_move_iterator(next + count)));
-        next += count;
-      } else {
-        write->answer.emplace(saved.error());
-      }
-      write->done->Notify();
+    co_await WriteAll(std::move(batch));
+  }
+}
+
+Task<void> JobTable::WriteAll(std::vector<std::shared_ptr<Write>> batch) {
+  std::vector<Prewarm> all;
+  for (const auto& write : batch) {
+    all.insert(all.end(), write->prewarms.begin(), write->prewarms.end());
+  }
+  auto saved = co_await Offload(store_pool_, [&] { return store_.Save(std::move(all)); });
+  if (!saved && saved.error().code == ErrorCode::kInvalidArgument && batch.size() > 1) {
+    // One that the store can never take must not keep the others from being written.
+    for (auto& write : batch) co_await WriteAll({write});
+    co_return;
+  }
+  if (!saved && saved.error().code == ErrorCode::kConflict) lost_(saved.error());
+  auto next = saved ? saved->begin() : std::vector<Prewarm>::iterator{};
+  for (const auto& write : batch) {
+    if (saved) {
+      const auto count = static_cast<std::ptrdiff_t>(write->prewarms.size());
+      write->answer.emplace(std::vector<Prewarm>(std::make_move_iterator(next),
+                                                 std::make_move_iterator(next + count)));
+      next += count;
+    } else {
+      write->answer.emplace(saved.error());
     }
+    write->done->Notify();
   }
 }
 

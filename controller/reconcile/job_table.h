@@ -59,6 +59,10 @@ class JobTable {
   Task<void> WriteLoop();
   [[nodiscard]] bool idle() const { return waiting_.empty(); }
 
+  // The id that a new prewarm of this name gets.
+  [[nodiscard]] std::string IdOf(const std::string& name_space, const std::string& name) const {
+    return store_.IdOf(name_space, name);
+  }
   [[nodiscard]] Job* Find(const std::string& id);
   // In this table only: of those that are known.
   [[nodiscard]] Job* FindByKey(const std::string& name_space, const std::string& key);
@@ -77,6 +81,7 @@ class JobTable {
     std::unique_ptr<Signal> done;
   };
 
+  Task<void> WriteAll(std::vector<std::shared_ptr<Write>> batch);
   Job* Insert(Prewarm prewarm);
 
   boost::asio::any_io_executor executor_;

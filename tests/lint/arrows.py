@@ -41,6 +41,10 @@ ARROWS = {
     "controller/api": ["common", "prewarm/v1", "controller/plan"],
     "controller/reconcile": ["common", "controller/controller_config.h", "controller/plan",
                              "controller/jobs", "controller/agents", "controller/api"],
+    "controller/operator": ["common/base", "common/async", "common/process", "common/juicefs",
+                            "common/metadata", "controller/plan", "controller/bento",
+                            "controller/demand", "controller/kube", "controller/jobs",
+                            "controller/agents", "controller/reconcile"],
     "controller/cli": ["common", "prewarm/v1", "controller/plan"],
     "controller": ["common", "prewarm/v1", "controller"],
     "tests": ["common", "agent", "controller", "prewarm/v1", "tests"],
@@ -55,6 +59,7 @@ PURE = [
     "agent/warm/run_work.", "controller/reconcile/follow_timer.",
     "controller/kube/resource.", "controller/kube/reflector_machine.",
     "controller/kube/event_series.", "controller/jobs/prewarm_object.",
+    "controller/operator/desired.", "controller/operator/workload_plan.",
 ]
 IMPURE_HEADERS = re.compile(
     r"boost/(asio|beast)|grpcpp/|google/protobuf|openssl/ssl\.h|hiredis|yaml-cpp|spdlog|prometheus")

@@ -28,7 +28,7 @@ class Rule:
 RULES = [
     Rule(r"\b(TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b", ANYTHING, "finish it or leave it out",
          "// TO" "DO: later", "mastodons", code_only=False, excepted=r"^LICENSE$|\.sum$"),
-    Rule(r"(?<![\w.$/}])/(work|root|home|Users)/", ANYTHING, "a path of one machine",
+    Rule(r"(?<![\w.$/}])/(work|root|home(?!/bentoml/)|Users)/", ANYTHING, "a path of one machine",
          'cd /ho' 'me/somebody', "$HOME/Users/x", code_only=False),
     Rule(r"pypi\.org|pythonhosted\.org|proxy\.golang\.org|deb\.debian\.org|registry\.npmjs|crates\.io",
          ANYTHING, "a registry's host: name packages, let the machine say from where",

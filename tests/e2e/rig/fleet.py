@@ -28,8 +28,9 @@ class Problem(Exception):
 
 
 class Controller:
-    def __init__(self, folder, volumes, *, fleet=None, env=None, lease="2s", beside=None, tls=None):
-        """`beside` another one: on its job store, standing by. `tls`: certificate, key and client-ca."""
+    def __init__(self, folder, volumes, *, fleet=None, env=None, lease="2s", beside=None, tls=None, kubeconfig=None):
+        """`beside` another one: on its job store, standing by. `tls`: certificate, key and client-ca. `kubeconfig`:
+        of the cluster that it works for."""
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.env = env or {}
@@ -46,6 +47,7 @@ class Controller:
                      "lease": lease},
             "fleet": {"follow-interval": "500ms", **(fleet or {})},
             "volumes": volumes,
+            **({"kubernetes": {"enabled": True, "kubeconfig": str(kubeconfig)}} if kubeconfig else {}),
         }
         self.config = self.folder / "controller.yaml"
         self.start(lead=beside is None)

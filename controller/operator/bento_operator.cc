@@ -1,0 +1,294 @@
+#include "controller/operator/bento_operator.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/async/deadline.h"
+#include "controller/jobs/prewarm_object.h"
+#include "controller/kube/objects.h"
+#include "controller/plan/outcome.h"
+
+namespace prewarm::controller {
+namespace {
+
+constexpr auto kTick = std::chrono::seconds(1);
+constexpr auto kPause = std::chrono::milliseconds(50);  // many changes make one round
+
+std::vector<bento::WorkloadMapping> WatchedKinds() {
+  auto mappings = bento::BuiltInMappings();
+  // Deployments are watched anyway, and read as workloads on the way.
+  std::erase_if(mappings, [](const auto& mapping) { return mapping.kind == "Deployment"; });
+  return mappings;
+}
+
+bento::KnownVolumes KnownFrom(const VolumeMap& volumes) {
+  std::vector<bento::KnownVolume> known;
+  for (const auto& [name, volume] : volumes) {
+    const auto& config = volume->config();
+    bento::KnownVolume entry;
+    entry.name = name;
+    if (volume->descriptor()) entry.uuid = volume->descriptor()->uuid;
+    entry.subdir = config.subdir;
+    entry.storage_classes = config.storage_classes;
+    entry.volume_handles = config.volume_handles;
+    entry.allowed_namespaces = config.namespaces;
+    known.push_back(std::move(entry));
+  }
+  return bento::KnownVolumes(std::move(known));
+}
+
+// As agents name them.
+demand::DiskClass DiskClassOf(const Node& node) {
+  if (node.directories.empty()) return demand::DiskClass::kUnknown;
+  const auto& name = node.directories.front().disk;
+  if (name == "local_nvme") return demand::DiskClass::kLocalNvme;
+  if (name == "network_disk") return demand::DiskClass::kNetwork;
+  if (name == "boot_disk") return demand::DiskClass::kBoot;
+  if (name == "memory") return demand::DiskClass::kMemory;
+  return demand::DiskClass::kLocal;
+}
+
+demand::Labels ToLabels(const bento::TextMap& map) {
+  std::vector<std::pair<std::string_view, std::string_view>> entries;
+  entries.reserve(map.size());
+  for (const auto& [key, value] : map) entries.emplace_back(key, value);
+  return demand::Labels(std::move(entries));
+}
+
+}  // namespace
+
+// What one look at the cluster is computed from, and what comes out of it.
+struct BentoOperator::Pass {
+  demand::ClusterIndex cluster;
+  bento::KnownVolumes volumes;
+  std::vector<demand::Policy> policies;
+  std::map<std::string, std::vector<Prewarm>> existing;  // unfinished ones, by uid of the workload
+  std::map<std::string, WorkloadMemory> memory;
+  std::vector<DesiredPrewarm> desired;
+};
+
+BentoOperator::BentoOperator(Parts parts)
+    : parts_(std::move(parts)),
+      work_(parts_.executor),
+      view_({parts_.executor, parts_.api, parts_.clock, parts_.log, parts_.seed}, WatchedKinds(),
+            [this] { Wake(); }),
+      survey_(parts_.executor, parts_.clock, parts_.log, parts_.volumes, [this] { Wake(); }),
+      events_(parts_.executor, parts_.api, parts_.clock, parts_.instance, parts_.seed),
+      running_(parts_.executor) {}
+
+BentoOperator::~BentoOperator() = default;
+
+void BentoOperator::Wake() {
+  wanted_ = true;
+  work_.Notify();
+}
+
+Task<void> BentoOperator::Run() {
+  running_.Spawn("watch the cluster", view_.Run());
+  running_.Spawn("write events", events_.Run());
+  while (!co_await Stopping()) {
+    if (!wanted_) co_await work_.WaitFor(kTick);
+    wanted_ = false;
+    if (view_.synced()) co_await Round();
+    co_await SleepFor(kPause);
+  }
+  running_.Stop();
+  co_await survey_.Stop();
+  co_await running_.Join();
+}
+
+Task<void> BentoOperator::Round() {
+  Pass pass{demand::ClusterIndex(view_.World()),
+            KnownFrom(parts_.volumes),
+            view_.Policies(),
+            Existing(),
+            {},
+            {}};
+  survey_.Begin();
+  for (const auto* workload : view_.Workloads()) PlanOne(*workload, pass);
+  survey_.End(view_.bento_version() != bento_version_);
+  bento_version_ = view_.bento_version();
+  memory_ = std::move(pass.memory);  // what is gone is forgotten
+  std::erase_if(said_, [this](const auto& said) { return !memory_.contains(said.first); });
+  std::vector<Prewarm> existing;
+  for (auto& [uid, prewarms] : pass.existing)
+    std::ranges::move(prewarms, std::back_inserter(existing));
+  co_await Apply(Compare(pass.desired, existing));
+}
+
+std::map<std::string, std::vector<Prewarm>> BentoOperator::Existing() const {
+  std::map<std::string, std::vector<Prewarm>> existing;
+  for (const auto& [age, job] : parts_.jobs.by_age()) {
+    const auto& prewarm = job->prewarm;
+    if (!prewarm.spec.workload || IsFinal(prewarm.state)) continue;
+    existing[prewarm.spec.workload->uid].push_back(prewarm);
+  }
+  return existing;
+}
+
+bento::Workload BentoOperator::WithPodVolumes(bento::Workload workload) const {
+  if (workload.ref.kind == "Deployment") return workload;  // it names them itself
+  for (auto& component : workload.components) {
+    const auto* made = view_.DeploymentOf(workload.ref, component.pod_labels);
+    if (made == nullptr) continue;
+    component.volumes = made->pods.volumes;
+    component.mounts = made->pods.mounts;
+  }
+  return workload;
+}
+
+void BentoOperator::PlanOne(const bento::Workload& found, Pass& pass) {
+  const auto& ref = found.ref;
+  const auto sources =
+      bento::FindSources(WithPodVolumes(found), view_, pass.volumes, parts_.layout);
+  const auto workload = bento::WithRunners(found, sources.runners);
+  std::vector<ComponentDemand> components;
+  for (const auto& component : workload.components) {
+    const auto* made = view_.DeploymentOf(ref, component.pod_labels);
+    const auto name = made == nullptr ? std::string_view() : made->deployment.name;
+    components.push_back({&component, &pass.cluster.Of(ref.name_space, name)});
+  }
+  const auto& policy = demand::PolicyFor(ref.name_space, ToLabels(workload.labels), pass.policies);
+  bento::FileRules rules;
+  rules.policy = {policy.include, policy.exclude};
+  for (const auto& source : sources.models) survey_.Want(source, rules);
+  const auto models = bento::PlanModels(sources, survey_.answers());
+  const auto& existing = pass.existing[ref.uid];
+  const demand::CacheOf cache_of = [&](const demand::Node& node) {
+    return CacheOf(node.name, existing);
+  };
+  auto& memory = pass.memory[ref.uid];
+  memory = std::move(memory_[ref.uid]);
+  auto output = PlanWorkload(
+      {workload, models, components, policy, pass.cluster, cache_of, existing}, memory);
+  Say(workload, models, output);
+  // What is not compared stays as it is.
+  if (output.undecided) pass.existing.erase(ref.uid);
+  std::ranges::move(output.desired, std::back_inserter(pass.desired));
+}
+
+demand::CacheFacts BentoOperator::CacheOf(const std::string& node,
+                                          const std::vector<Prewarm>& existing) const {
+  demand::CacheFacts facts;
+  const auto* known = parts_.agents.Find(node);
+  if (known == nullptr) return facts;
+  facts.agent =
+      known->connected ? demand::CacheFacts::Agent::kConnected : demand::CacheFacts::Agent::kAway;
+  facts.room_bytes = known->AvailableBytes();
+  facts.disk = DiskClassOf(*known);
+  for (const auto& prewarm : existing) {
+    const auto task = prewarm.tasks.find(node);
+    if (task == prewarm.tasks.end()) continue;
+    const auto& progress = task->second.progress;
+    facts.present_bytes += progress.planned_bytes - progress.MissingBytes();
+  }
+  return facts;
+}
+
+void BentoOperator::Say(const bento::Workload& workload, const bento::ModelPlan& models,
+                        const WorkloadOutput& output) {
+  struct Note {
+    std::string words;
+    bool warning = true;
+  };
+  std::map<std::string, Note> notes;
+  const auto add = [&](std::string reason, const std::string& words, bool warning) {
+    auto& note = notes[std::move(reason)];
+    note.words += (note.words.empty() ? "" : "; ") + words;
+    note.warning = warning;
+  };
+  for (const auto& note : models.notes) add(note.reason, note.words, false);
+  for (const auto& model : models.unresolved) {
+    add(std::string(bento::ObstacleName(model.obstacle)),
+        (model.tag.empty() ? "" : model.tag + ": ") + model.reason, true);
+  }
+  for (const auto& words : output.problems) add("BadWorkload", words, true);
+  for (const auto& words : output.unmet) add("NotEnoughNodes", words, true);
+  for (const auto& model : models.models) {
+    if (model.state == bento::ModelState::kSeeded) {
+      add("ModelsFound", model.tag + " on volume " + model.volume, false);
+    } else if (model.state != bento::ModelState::kUnlooked) {
+      add("ModelsNotSeeded", model.tag + ": " + model.reason, false);
+    }
+  }
+  auto& said = said_[workload.ref.uid];
+  std::erase_if(said.notes, [&](const auto& old) { return !notes.contains(old.first); });
+  for (const auto& [reason, note] : notes) {
+    if (said.notes[reason] == note.words) continue;
+    said.notes[reason] = note.words;
+    parts_.log.Info(
+        "workload_note",
+        {{"workload", workload.ref.Words()}, {"reason", reason}, {"words", note.words}});
+    events_.Record({{workload.ref.api_version,
+                     workload.ref.kind,
+                     {workload.ref.name_space, workload.ref.name},
+                     workload.ref.uid},
+                    note.warning,
+                    reason,
+                    "Prewarm",
+                    note.words});
+  }
+}
+
+Task<void> BentoOperator::Apply(PrewarmChanges changes) {
+  TaskGroup writing(parts_.executor);
+  for (auto& desired : changes.created) writing.Spawn("make a prewarm", Create(std::move(desired)));
+  for (auto& next : changes.changed) writing.Spawn("change a prewarm", Change(std::move(next)));
+  for (auto& prewarm : changes.dropped) writing.Spawn("drop a prewarm", Drop(std::move(prewarm)));
+  co_await writing.Join();
+}
+
+Task<void> BentoOperator::Create(DesiredPrewarm desired) {
+  auto prewarm = NewPrewarmFor(desired, parts_.clock.WallNow());
+  prewarm.id = parts_.jobs.IdOf(prewarm.name_space, NameFor(desired, prewarm.created_at));
+  const auto id = prewarm.id;
+  const auto saved = co_await parts_.jobs.Commit({std::move(prewarm)});
+  if (!saved) co_return SaySaveFailed(id, saved.error());
+  parts_.log.Info(
+      "workload_prewarm",
+      {{"prewarm", id},
+       {"workload", desired.workload.kind + " " + desired.name_space + "/" + desired.workload.name},
+       {"volume", desired.volume},
+       {"targets", desired.targets.size()},
+       {"because", desired.targets.front().signal}});
+  parts_.reconciler.Wake();
+}
+
+Task<void> BentoOperator::Change(Prewarm next) {
+  auto* job = parts_.jobs.Find(next.id);
+  if (job == nullptr || job->committing || IsFinal(job->prewarm.state)) co_return;
+  const bool other_paths = job->prewarm.spec.paths != next.spec.paths;
+  auto current = job->prewarm;  // its tasks may have moved on since
+  current.spec = std::move(next.spec);
+  const auto saved = co_await parts_.jobs.Commit({std::move(current)});
+  if (!saved) co_return SaySaveFailed(next.id, saved.error());
+  if (other_paths) {
+    saved->front()->stale = true;
+    saved->front()->followed = 0;
+  }
+  parts_.reconciler.Wake();
+}
+
+Task<void> BentoOperator::Drop(Prewarm prewarm) {
+  auto* job = parts_.jobs.Find(prewarm.id);
+  if (job == nullptr || job->committing) co_return;
+  auto ended = job->prewarm;
+  End(ended, PrewarmState::kCancelled, "NotWantedAnyMore", "no node needs it for its workload now",
+      parts_.clock.WallNow());
+  const auto saved = co_await parts_.jobs.Commit({std::move(ended)});
+  if (!saved) co_return SaySaveFailed(prewarm.id, saved.error());
+  parts_.reconciler.Wake();
+  const auto name = ObjectNameOf(prewarm.id, prewarm.name_space);
+  if (!name) co_return;
+  const auto gone = co_await kube::DeleteObject(
+      parts_.api, {kPrewarmGroup, kPrewarmVersion, "prewarms"}, {prewarm.name_space, *name}, {});
+  if (!gone && gone.error().code != ErrorCode::kNotFound) {
+    parts_.log.Warn("prewarm_not_deleted", {{"prewarm", prewarm.id}, {"why", gone.error()}});
+  }
+}
+
+void BentoOperator::SaySaveFailed(const std::string& id, const Error& error) {
+  parts_.log.Error("save_failed", {{"prewarm", id}, {"why", error}});
+}
+
+}  // namespace prewarm::controller

@@ -1,0 +1,79 @@
+// Turns workloads of the cluster into prewarms: looks at everything, computes what should be, and
+// changes what is not so. Level-based, like the Reconciler, which then does the warming. Lives on
+// the control executor, while this process leads.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/async/signal.h"
+#include "controller/agents/agent_registry.h"
+#include "controller/kube/events.h"
+#include "controller/operator/cluster_view.h"
+#include "controller/operator/model_survey.h"
+#include "controller/operator/workload_plan.h"
+#include "controller/reconcile/reconciler.h"
+
+namespace prewarm::controller {
+
+class BentoOperator {
+ public:
+  struct Parts {
+    boost::asio::any_io_executor executor;
+    kube::KubeApi& api;
+    const Clock& clock;
+    Logger& log;
+    JobTable& jobs;
+    AgentRegistry& agents;
+    VolumeMap& volumes;
+    Reconciler& reconciler;
+    bento::BuilderLayout layout;
+    std::string instance;  // name of this process in Events
+    std::uint64_t seed = 0;
+  };
+  explicit BentoOperator(Parts parts);
+  ~BentoOperator();
+
+  // Until it is stopped.
+  Task<void> Run();
+  void Wake();
+  [[nodiscard]] const ClusterView& view() const { return view_; }
+
+ private:
+  // What was last said of a workload, so that it is said once.
+  struct Said {
+    std::map<std::string, std::string> notes;  // words by reason
+  };
+  struct Pass;
+
+  Task<void> Round();
+  void PlanOne(const bento::Workload& found, Pass& pass);
+  // What its Deployments say of the volumes of its pods, which only they know.
+  [[nodiscard]] bento::Workload WithPodVolumes(bento::Workload workload) const;
+  void Say(const bento::Workload& workload, const bento::ModelPlan& models,
+           const WorkloadOutput& output);
+  [[nodiscard]] demand::CacheFacts CacheOf(const std::string& node,
+                                           const std::vector<Prewarm>& existing) const;
+  [[nodiscard]] std::map<std::string, std::vector<Prewarm>> Existing() const;
+  Task<void> Apply(PrewarmChanges changes);
+  Task<void> Create(DesiredPrewarm desired);
+  Task<void> Change(Prewarm next);
+  Task<void> Drop(Prewarm prewarm);
+  void SaySaveFailed(const std::string& id, const Error& error);
+
+  Parts parts_;
+  Signal work_;
+  bool wanted_ = true;
+  ClusterView view_;
+  ModelSurvey survey_;
+  kube::EventRecorder events_;
+  TaskGroup running_;
+  std::uint64_t bento_version_ = 0;
+  std::map<std::string, WorkloadMemory> memory_;  // by uid of the workload
+  std::map<std::string, Said> said_;
+};
+
+}  // namespace prewarm::controller
