@@ -34,7 +34,7 @@ struct KubeConfig {
   Secret token;
 
   std::string ns = "default";  // namespace of the context, or of our pod
-  std::string origin;          // for messages: "/home/me/.kube/config, context dev"
+  std::string origin;          // for messages: "/etc/me/.kube/config, context dev"
 };
 
 // `context` empty: the file's current-context. Relative paths in the file are relative to it.

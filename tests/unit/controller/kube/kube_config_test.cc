@@ -17,7 +17,7 @@ using rig::With;
 using testing::AllOf;
 using testing::HasSubstr;
 
-constexpr auto kFile = "/home/me/.kube/config";
+constexpr auto kFile = "/etc/me/.kube/config";
 
 // A file with one context, and its parts as a test wants them.
 std::string File(const std::string& cluster, const std::string& user) {
@@ -49,12 +49,12 @@ TEST(Kubeconfig, IsReadWithItsFilesAndTexts) {
   EXPECT_EQ(config->port, 6443);
   EXPECT_EQ(config->path_prefix, "/k8s/clusters/c-1");
   EXPECT_EQ(config->tls_server_name, "inside");
-  EXPECT_EQ(config->ca_file, "/home/me/.kube/ca.crt") << "relative to the file";
+  EXPECT_EQ(config->ca_file, "/etc/me/.kube/ca.crt") << "relative to the file";
   EXPECT_EQ(config->certificate_file, "/etc/me.crt");
   EXPECT_EQ(config->key_pem.Reveal(), "-----BEGIN KEY-----\n");
-  EXPECT_EQ(config->token_file, "/home/me/.kube/token");
+  EXPECT_EQ(config->token_file, "/etc/me/.kube/token");
   EXPECT_EQ(config->ns, "team");
-  EXPECT_EQ(config->origin, "/home/me/.kube/config, context dev");
+  EXPECT_EQ(config->origin, "/etc/me/.kube/config, context dev");
   EXPECT_TRUE(config->tls);
   EXPECT_TRUE(config->verify);
 }

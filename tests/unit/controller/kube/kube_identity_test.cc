@@ -94,7 +94,7 @@ TEST_F(IdentityTest, NamesTheFileThatCannotBeUsedAndWhereItIsConfigured) {
   KubeConfig config;
   config.host = "127.0.0.1";
   config.ca_file = "/nowhere/ca.crt";
-  config.origin = "/home/me/.kube/config, context dev";
+  config.origin = "/etc/me/.kube/config, context dev";
   const auto client = KubeClient::Make(loop_.get_executor(), pool_, clock_, config);
   ASSERT_FALSE(client);
   EXPECT_EQ(client.error().code, ErrorCode::kInvalidConfig);

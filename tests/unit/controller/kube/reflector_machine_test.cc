@@ -438,6 +438,56 @@ TEST(ReflectorMachine, DoesNotCallACutWatchAFailureUnlessTheNextOneCannotBegin) 
   EXPECT_EQ(listed.machine.state(), ReflectorState::kFailing);
 }
 
+TEST(ReflectorMachine, ListsAgainAfterAnHourEvenIfNothingSeemsWrong) {
+  Listed listed;
+  const auto begin = listed.now;
+  std::uint64_t version = 10;
+  listed.machine.WatchDone(listed.now);
+  for (;;) {
+    const auto watch = listed.NextWatch();
+    if (watch.initial_events) break;
+    listed.machine.WatchOpened(listed.now);
+    listed.now += watch.timeout;
+    listed.machine.Bookmark(std::to_string(++version), false, listed.now);
+    listed.machine.WatchDone(listed.now);
+    ASSERT_LT(listed.now - begin, hours(2));
+  }
+  EXPECT_GE(listed.now - begin, hours(1));
+  EXPECT_LE(listed.now - begin, minutes(75 + 10));
+}
+
+// Each list succeeds and each watch after it is refused: nothing fails twice in a row.
+TEST(ReflectorMachine, ListsNoMoreOftenThanPromisedWhereEveryWatchEndsIn410) {
+  Listed listed;
+  auto& machine = listed.machine;
+  const auto end = listed.now + minutes(30);
+  std::uint64_t version = 10;
+  while (listed.now < end) {
+    machine.Failed({.status = 410, .message = "too old"}, listed.now);
+    ASSERT_TRUE(listed.NextWatch().initial_events);
+    machine.WatchOpened(listed.now);
+    machine.Bookmark(std::to_string(++version), true, listed.now);
+  }
+  EXPECT_LE(machine.counters().lists, 3U + 30 * 60 / 20 + 1);
+  EXPECT_GE(machine.counters().lists, 30U * 60 / 20);
+}
+
+TEST(ReflectorMachine, WatchesNoMoreOftenThanPromisedWhereEveryWatchEndsAfterOneEvent) {
+  Listed listed;
+  auto& machine = listed.machine;
+  const auto end = listed.now + minutes(5);
+  std::uint64_t version = 10;
+  while (listed.now < end) {
+    const auto text = std::to_string(++version);
+    ASSERT_EQ(machine.Judge(false, listed.kKey, text, listed.now), ReflectorMachine::Verdict::kPut);
+    machine.Put(listed.kKey, text, true);
+    machine.WatchDone(listed.now);
+    ASSERT_FALSE(listed.NextWatch().initial_events);
+    machine.WatchOpened(listed.now);
+  }
+  EXPECT_LE(machine.counters().watches, 10U + 5 * 60 + 2);
+}
+
 TEST(ReflectorMachine, AsksForSmallerPagesWhereAPageIsTooLong) {
   ReflectorOptions options;
   options.streaming = false;
