@@ -44,7 +44,7 @@ ARROWS = {
     "controller/operator": ["common/base", "common/async", "common/process", "common/juicefs",
                             "common/metadata", "controller/plan", "controller/bento",
                             "controller/demand", "controller/kube", "controller/jobs",
-                            "controller/agents", "controller/reconcile"],
+                            "controller/agents", "controller/api", "controller/reconcile"],
     "controller/cli": ["common", "prewarm/v1", "controller/plan"],
     "controller": ["common", "prewarm/v1", "controller"],
     "tests": ["common", "agent", "controller", "prewarm/v1", "tests"],
@@ -58,7 +58,8 @@ PURE = [
     "agent/warm/retry_policy.", "agent/warm/run_queue.", "agent/warm/run_rank.",
     "agent/warm/run_work.", "controller/reconcile/follow_timer.",
     "controller/kube/resource.", "controller/kube/reflector_machine.",
-    "controller/kube/event_series.", "controller/jobs/prewarm_object.",
+    "controller/kube/event_series.", "controller/kube/json_access.", "controller/kube/micro_time.",
+    "controller/kube/watch_decoder.", "controller/jobs/prewarm_object.",
     "controller/operator/desired.", "controller/operator/workload_plan.",
 ]
 IMPURE_HEADERS = re.compile(
