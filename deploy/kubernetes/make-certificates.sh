@@ -1,10 +1,12 @@
 #!/bin/bash
 # For clusters without cert-manager: prints the Secrets prewarm-controller-tls and prewarm-agent-tls, signed by an
 # authority that is made for them and whose key is thrown away. To renew, run it again and apply what it prints.
-# Usage: deploy/kubernetes/make-certificates.sh [DAYS] | kubectl apply -f -
+# Agents prove by their certificate which node they are of: name all nodes, and run it again when nodes come.
+# Usage: deploy/kubernetes/make-certificates.sh [DAYS [NODE…]] | kubectl apply -f -
 set -euo pipefail
 
 days=${1:-365}
+nodes=("${@:2}")
 namespace=prewarm-system
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -42,6 +44,6 @@ openssl req -x509 "${key[@]}" -keyout ca.key -out ca.crt -days "$days" -subj "/C
 service=prewarm-controller
 issue prewarm-controller serverAuth \
   "DNS:$service,DNS:$service.$namespace,DNS:$service.$namespace.svc,DNS:$service.$namespace.svc.cluster.local"
-issue prewarm-agent clientAuth DNS:prewarm-agent
+issue prewarm-agent clientAuth "DNS:prewarm-agent$(IFS= && echo "${nodes[*]/#/,DNS:}")"
 secret prewarm-controller
 secret prewarm-agent
