@@ -25,8 +25,6 @@ struct NamedEntry {
 struct DirectoryPage {
   std::vector<NamedEntry> entries;
   std::string next;  // the cursor of the page that follows; empty after the last one
-
-  [[nodiscard]] bool last() const { return next.empty(); }
 };
 
 // About `entries` of them, at least one; a small directory comes whole whatever is asked for.

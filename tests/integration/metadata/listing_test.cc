@@ -4,13 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 
 #include "tests/integration/metadata/redis_rig.h"
 
 namespace prewarm::metadata {
 namespace {
 
-using Kind = DirectoryListing::Kind;
 using testing::HasSubstr;
 
 constexpr auto kRoot = VolumeBuilder::kRoot;
