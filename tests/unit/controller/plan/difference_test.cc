@@ -30,9 +30,9 @@ TEST(Difference, OrdersWhatIsNotHeldBestRankFirst) {
   const auto low = Wanted("low", 1, 0, {"a", "b"});
   const auto high = Wanted("high", 2, 9);
   const auto actions = Compare({low, high}, {{"b", {}}, {"a", {}}});
-  EXPECT_THAT(actions.orders,
-              ElementsAre(Order{"a", "high", 2, RankOf(high, "")}, Order{"a", "low", 2, RankOf(low, "")},
-                          Order{"b", "low", 2, RankOf(low, "")}));
+  EXPECT_THAT(actions.orders, ElementsAre(Order{"a", "high", 2, RankOf(high, "")},
+                                          Order{"a", "low", 2, RankOf(low, "")},
+                                          Order{"b", "low", 2, RankOf(low, "")}));
   EXPECT_THAT(actions.cancels, IsEmpty());
   EXPECT_THAT(actions.forgets, IsEmpty());
 }
