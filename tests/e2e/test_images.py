@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 
 import pytest
+import yaml
 
 from conftest import SUMMARY
 from rig.fleet import CONTROLLER
@@ -27,6 +28,8 @@ KINDS = {"prewarm-agent": "DaemonSet", "prewarm-controller": "Deployment"}
 USERS = {"prewarm-agent": 0, "prewarm-controller": 65532}
 MOST_MIB = 64
 NODE = "gpu-1"
+OVERLAYS = sorted(path.name for path in (DEPLOY / "kubernetes/overlays").iterdir())
+CACHES = ("/var/jfsCache", "/mnt/stateful_partition/kube-ephemeral-ssd/jfsCache")
 SECRETS = {"prewarm-api": {"tokens": "some-long-token,release,yatai,get+create+cancel+metrics\n"},
            "prewarm-volumes": {"models": "redis://127.0.0.1:1/1\n"}}
 
@@ -42,27 +45,42 @@ def images(module_folder):
 
 
 @pytest.fixture(scope="module")
-def site():
-    """deploy/kubernetes/examples/site as `kubectl apply -k` takes it, and the Secrets that the guide has made first."""
-    rendered = subprocess.run([TOOLS / "kubectl", "kustomize", DEPLOY / "kubernetes/examples/site"], capture_output=True,
-                              text=True, timeout=60, check=True).stdout
-    certificates = subprocess.run([DEPLOY / "kubernetes/make-certificates.sh", "2", "gpu-0", NODE], capture_output=True, text=True,
-                                  timeout=60, check=True).stdout
-    secrets = [json.loads(subprocess.run(
+def secrets():
+    """What the guide has made before it installs."""
+    certificates = subprocess.run([DEPLOY / "kubernetes/make-certificates.sh", "2", "gpu-0", NODE], capture_output=True,
+                                  text=True, timeout=60, check=True).stdout
+    return documents(certificates) + [json.loads(subprocess.run(
         [TOOLS / "kubectl", "create", "secret", "generic", name, "--dry-run=client", "--output=json",
          *(f"--from-literal={key}={text}" for key, text in files.items())],
         capture_output=True, text=True, timeout=60, check=True).stdout) for name, files in SECRETS.items()]
-    return documents([rendered, certificates]) + secrets
+
+
+def site(folder, overlay):
+    """deploy/kubernetes/examples/site, copied out of the tree and put on an overlay, as the guide says."""
+    copy = folder / "site"
+    shutil.copytree(DEPLOY / "kubernetes/examples/site", copy, dirs_exist_ok=True)
+    kustomization = yaml.safe_load((copy / "kustomization.yaml").read_text())
+    kustomization["resources"] = [os.path.relpath(DEPLOY / "kubernetes/overlays" / overlay, copy)]
+    if overlay == "development":  # without cert-manager
+        kustomization["patches"] = [one for one in kustomization["patches"] if one["path"] != "agent-nodes.yaml"]
+    if overlay == "gke":
+        shutil.copy(DEPLOY / "kubernetes/overlays/csi/agent.yaml", copy / "csi.yaml")
+        kustomization["patches"].append({"path": "csi.yaml"})
+    (copy / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
+    return documents(subprocess.run([TOOLS / "kubectl", "kustomize", copy], capture_output=True, text=True, timeout=60,
+                                    check=True).stdout)
 
 
 @pytest.fixture
-def pod_of(site, folder):
-    def make(name):
-        [workload] = [one for one in site if (one["kind"], one["metadata"]["name"]) == (KINDS[name], name)]
+def pod_of(secrets, folder):
+    def make(name, overlay="csi"):
+        objects = site(folder, overlay)
+        [workload] = [one for one in objects if (one["kind"], one["metadata"]["name"]) == (KINDS[name], name)]
         for path in ("cache", "mounts"):
             (folder / path).mkdir(exist_ok=True)
-        return ImagePod(folder, site, workload["spec"]["template"], tokens={"prewarm.dev": "some.bound.token"},
-                        host_paths={"/var/jfsCache": folder / "cache", "/var/lib/juicefs/volume": folder / "mounts"},
+        return ImagePod(folder, objects + secrets, workload["spec"]["template"], tokens={"prewarm.dev": "some.bound.token"},
+                        host_paths={path: folder / "cache" for path in CACHES} | {
+                            "/var/lib/juicefs/volume": folder / "mounts"},
                         downward={"spec.nodeName": NODE, "metadata.name": "prewarm-controller-0",
                                   "status.podIP": "10.0.0.7"})
     return make
@@ -159,9 +177,10 @@ def test_a_program_of_an_image_tells_about_itself(pod_of, images, folder, name):
     assert code == 2
 
 
+@pytest.mark.parametrize("overlay", OVERLAYS)
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_the_configuration_that_the_guide_installs_is_right(pod_of, images, folder, name):
-    pod = pod_of(name)
+def test_the_configuration_that_the_guide_installs_is_right(pod_of, images, folder, name, overlay):
+    pod = pod_of(name, overlay)
     [container] = pod.spec["containers"]
     code, said = run(pod, name, images, folder, *container["args"], "--check-config")
     assert code == 0, said
