@@ -108,6 +108,10 @@ def test_the_examples_are_taken_as_they_are(cluster, path):
     cluster.apply(path, dry_run=True)
 
 
+def test_the_site_of_the_guide_is_taken_as_it_is(cluster):
+    cluster.apply(ours(rendered(KUBERNETES / "examples/site")), dry_run=True)
+
+
 # ---- where pods go ------------------------------------------------------------------------------------------
 
 
