@@ -1,6 +1,6 @@
 """The images: what deploy/docker/rootfs.sh puts into them, and that each program starts from nothing else with the
-configuration, user, capabilities and read-only root that deploy/kubernetes gives it. Neither an image builder nor a
-container runtime takes part; deploy/docker/README.md says what that leaves unseen."""
+configuration, user, capabilities, read-only root and rights that deploy/kubernetes gives it. Neither an image builder
+nor a container runtime takes part; deploy/docker/README.md says what that leaves unseen."""
 
 import json
 import os
@@ -19,7 +19,7 @@ import yaml
 from conftest import SUMMARY
 from rig.fleet import CONTROLLER
 from rig.image import DEPLOY, ImagePod, make_image
-from rig.kube import TOOLS
+from rig.kube import TOOLS, Cluster
 from rig.kube_api import documents
 from rig.process import AGENT, free_port
 
@@ -28,6 +28,9 @@ KINDS = {"prewarm-agent": "DaemonSet", "prewarm-controller": "Deployment"}
 USERS = {"prewarm-agent": 0, "prewarm-controller": 65532}
 MOST_MIB = 64
 NODE = "gpu-1"
+NAMESPACE = "prewarm-system"
+WATCHED = {"nodes", "pods", "deployments", "horizontalpodautoscalers", "persistentvolumes", "persistentvolumeclaims",
+           "storageclasses", "prewarmpolicies"}
 OVERLAYS = sorted(path.name for path in (DEPLOY / "kubernetes/overlays").iterdir())
 CACHES = ("/var/jfsCache", "/mnt/stateful_partition/kube-ephemeral-ssd/jfsCache")
 SECRETS = {"prewarm-api": {"tokens": "some-long-token,release,yatai,get+create+cancel+metrics\n"},
@@ -255,3 +258,59 @@ def test_agent_and_controller_find_each_other_from_their_images(pod_of, images, 
     finally:
         node.stop()
         leader.stop()
+
+
+# ---- in a cluster ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def cluster(folder):
+    cluster = Cluster(folder / "kube", audit=True)
+    try:
+        yield cluster
+    finally:
+        cluster.close()
+
+
+def asked(cluster, account):
+    """What the account has asked the API server: (verb, resource, answer)."""
+    events = [json.loads(line) for line in cluster.audit_log.read_text().splitlines()]
+    return [(one["verb"], one["objectRef"]["resource"], one["responseStatus"]["code"]) for one in events
+            if one["user"]["username"] == account and "objectRef" in one and "responseStatus" in one]
+
+
+def test_the_controller_leads_in_a_cluster_from_its_image_with_the_rights_that_are_shipped(
+        pod_of, images, folder, cluster):
+    pod = pod_of("prewarm-controller")
+    cluster.apply([one for one in pod.objects if one["kind"] != "Secret" and one["apiVersion"] != "cert-manager.io/v1"])
+    token = cluster.call("POST", f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/prewarm-controller/token", {
+        "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}})["status"]["token"]
+    identity = folder / "identity"
+    identity.mkdir()
+    (identity / "token").write_text(token)
+    (identity / "namespace").write_text(NAMESPACE)
+    shutil.copy(cluster.authority.certificate, identity / "ca.crt")
+    # What the API server adds to every pod, and ports of the test's own.
+    [container] = pod.spec["containers"]
+    pod.spec["volumes"].append({"name": "kube-api-access", "hostPath": {"path": "identity"}})
+    container["volumeMounts"].append({"name": "kube-api-access", "readOnly": True,
+                                      "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount"})
+    pod.host_paths["identity"] = identity
+    for one in pod.objects:
+        if one["kind"] == "ConfigMap" and "controller.yaml" in one["data"]:
+            one["data"]["controller.yaml"] = re.sub(
+                r"0\.0\.0\.0:\d+", lambda _: f"127.0.0.1:{free_port()}", one["data"]["controller.yaml"])
+    child = pod.start("controller", images["prewarm-controller"], folder / "controller.log", env={
+        "KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(cluster.port)})
+    account = f"system:serviceaccount:{NAMESPACE}:prewarm-controller"
+    try:
+        child.wait_until(lambda: '"leading"' in child.log.read_text(), "the controller to lead", 60)
+        child.wait_until(lambda: WATCHED <= {resource for verb, resource, _ in asked(cluster, account) if verb == "watch"},
+                         "the controller to watch the cluster", 60)
+        lease = cluster.get("Lease", "prewarm-controller", NAMESPACE)
+        assert lease["spec"]["holderIdentity"]
+        assert_confined(child, USERS["prewarm-controller"])
+        assert [one for one in asked(cluster, account) if one[2] in (401, 403)] == []
+        assert child.stop(signal.SIGTERM) == 0, child.output()
+    finally:
+        child.stop()
