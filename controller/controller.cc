@@ -36,6 +36,7 @@
 #include "controller/jobs/sqlite_job_store.h"
 #include "controller/kube/kube_client.h"
 #include "controller/operator/bento_operator.h"
+#include "controller/operator/prewarm_intake.h"
 #include "controller/reconcile/leadership.h"
 #include "controller/reconcile/service.h"
 
@@ -175,6 +176,7 @@ class Controller {
     serving_.Spawn("reconcile", reconciler_.Run());
     serving_.Spawn("prune", Prune());
     if (operator_) serving_.Spawn("operator", operator_->Run());
+    if (intake_) serving_.Spawn("intake", intake_->Run());
     service_.SetLeading(true);
     if (const auto kept = co_await leadership_.Keep(clock_); !kept) Lose(kept.error());
   }
@@ -237,6 +239,8 @@ class Controller {
         {.storage_class = config_.kubernetes.builder_storage_class, .multi_tenant = {}},
         HostName(),
         std::random_device{}()});
+    intake_.emplace(PrewarmIntake::Parts{loop_.get_executor(), *kube_, clock_, log_, jobs_,
+                                         service_, std::random_device{}()});
   }
 
   void TakeVolumes() {
@@ -313,6 +317,7 @@ class Controller {
                      [this] { return PrintConfig(ControllerConfigSchema(config_)); }}};
   std::unique_ptr<kube::KubeClient> kube_;
   std::optional<BentoOperator> operator_;
+  std::optional<PrewarmIntake> intake_;
   RestApi rest_{{service_, tokens_, pages_, clock_, &metrics_}};
   std::unique_ptr<net::HttpServer> http_;
   GrpcPort grpc_;

@@ -99,6 +99,7 @@ struct PageRequest {
 struct CreateRequest {
   PrewarmSpec spec;
   std::string idempotency_key;
+  std::string id{};  // of an object that a user made; empty: a new one, as it is for every caller
 };
 
 struct CreateAnswer {

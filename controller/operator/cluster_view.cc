@@ -59,7 +59,7 @@ std::vector<const T*> AllOf(const kube::Reflector<T>& cache) {
 }  // namespace
 
 template <class T, class ReadObject>
-kube::Reflector<T>& ClusterView::Watch(kube::Resource resource, ReadObject read,
+kube::Reflector<T>& ClusterView::Watch(kube::Resource resource, const ReadObject& read,
                                        std::string field_selector) {
   kube::ReflectorRequest request;
   request.resource = std::move(resource);

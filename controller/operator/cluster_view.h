@@ -73,7 +73,7 @@ class ClusterView final : public bento::Catalog {
   using Cache = kube::Reflector<T>;
   // `read` makes a T of an object: a Result<T>, whose error is logged, or an optional<T>.
   template <class T, class Read>
-  Cache<T>& Watch(kube::Resource resource, Read read, std::string field_selector = "");
+  Cache<T>& Watch(kube::Resource resource, const Read& read, std::string field_selector = "");
 
   Parts parts_;
   std::function<void()> changed_;

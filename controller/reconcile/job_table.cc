@@ -52,8 +52,10 @@ Task<Result<std::vector<Job*>>> JobTable::Commit(std::vector<Prewarm> prewarms) 
   for (const auto& prewarm : write->prewarms) {
     if (auto* job = Find(prewarm.id)) {
       job->committing = true;
-      held.push_back(prewarm.id);
+    } else {
+      being_made_.insert(prewarm.id);
     }
+    held.push_back(prewarm.id);
   }
   waiting_.push_back(write);
   work_.Notify();
@@ -61,6 +63,7 @@ Task<Result<std::vector<Job*>>> JobTable::Commit(std::vector<Prewarm> prewarms) 
   // know.
   while (!write->answer && !co_await Stopping()) co_await write->done->Wait();
   for (const auto& id : held) {
+    being_made_.erase(id);
     if (auto* job = Find(id)) {
       job->committing = false;
       job->changed.Notify();

@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -63,6 +64,8 @@ class JobTable {
   [[nodiscard]] std::string IdOf(const std::string& name_space, const std::string& name) const {
     return store_.IdOf(name_space, name);
   }
+  // It is new and is being made durable: Find does not know it yet, others may see it already.
+  [[nodiscard]] bool IsBeingMade(const std::string& id) const { return being_made_.contains(id); }
   [[nodiscard]] Job* Find(const std::string& id);
   // In this table only: of those that are known.
   [[nodiscard]] Job* FindByKey(const std::string& name_space, const std::string& key);
@@ -91,6 +94,7 @@ class JobTable {
   std::map<std::uint64_t, std::unique_ptr<Job>> jobs_;  // by age
   std::map<std::string, Job*> by_id_;
   std::map<std::pair<std::string, std::string>, Job*> by_key_;
+  std::set<std::string> being_made_;
   std::size_t unfinished_ = 0;
   std::deque<std::shared_ptr<Write>> waiting_;
   Signal work_;

@@ -201,7 +201,7 @@ Task<ApiResult<ControllerService::Draft>> ControllerService::WorkOut(const Calle
   Draft draft;
   draft.plan = std::make_shared<const ResolvedPlan>(*std::move(plan));
   auto& prewarm = draft.prewarm;
-  prewarm.id = parts_.jobs.IdOf(prewarm.name_space, NewId());
+  prewarm.id = request.id.empty() ? parts_.jobs.IdOf(caller.name_space, NewId()) : request.id;
   prewarm.name_space = caller.name_space;
   prewarm.spec = request.spec;
   prewarm.idempotency_key = request.idempotency_key;

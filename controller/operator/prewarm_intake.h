@@ -1,0 +1,54 @@
+// Prewarms that users make as objects of the cluster: accepted like those that come over the API,
+// or refused in their status, and cancelled when they are deleted. Lives on the control executor,
+// while this process leads.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <cstdint>
+#include <set>
+#include <string>
+
+#include "common/async/signal.h"
+#include "common/async/task_group.h"
+#include "common/process/log.h"
+#include "controller/api/prewarm_service.h"
+#include "controller/jobs/prewarm_object.h"
+#include "controller/kube/reflector.h"
+#include "controller/reconcile/job_table.h"
+
+namespace prewarm::controller {
+
+class PrewarmIntake {
+ public:
+  struct Parts {
+    boost::asio::any_io_executor executor;
+    kube::KubeApi& api;
+    const Clock& clock;
+    Logger& log;
+    JobTable& jobs;
+    PrewarmService& service;
+    std::uint64_t seed = 0;
+  };
+  explicit PrewarmIntake(Parts parts);
+
+  // Until it is stopped.
+  Task<void> Run();
+
+ private:
+  void Changed(const kube::ObjectKey& key);
+  void LookAtAll();
+  void Take(const PrewarmObject& object);
+  Task<void> Accept(PrewarmObject object);
+  Task<void> Refuse(PrewarmObject object, Problem problem);
+  Task<void> Cancel(std::string id, std::string name_space);
+
+  Parts parts_;
+  kube::Reflector<PrewarmObject> objects_;
+  Signal work_;
+  TaskGroup running_;
+  std::set<std::string> taking_;   // ids that are being accepted or refused
+  std::set<std::string> loaded_;   // ids that were there before the first list
+  std::set<std::string> deleted_;  // to be cancelled
+};
+
+}  // namespace prewarm::controller
