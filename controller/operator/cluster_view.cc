@@ -118,10 +118,10 @@ ClusterView::ClusterView(Parts parts, std::vector<bento::WorkloadMapping> mappin
                                       demand::PolicyFromJson)) {
   for (auto& mapping : mappings) {
     const kube::Resource resource{mapping.group, mapping.version, mapping.resource};
-    auto read = [mapping = std::move(mapping)](const json::object& object) {
-      return bento::ReadWorkload(mapping, object);
-    };
-    workloads_.push_back(&Watch<bento::Workload>(resource, std::move(read)));
+    workloads_.push_back(&Watch<bento::Workload>(
+        resource, [mapping = std::move(mapping)](const json::object& object) {
+          return bento::ReadWorkload(mapping, object);
+        }));
   }
 }
 

@@ -82,7 +82,8 @@ void PrewarmIntake::LookAtAll() {
   // Deleted after they were loaded and before they were listed.
   for (const auto& id : std::exchange(loaded_, {})) {
     const auto* job = parts_.jobs.Find(id);
-    const auto name = ObjectNameOf(id, job == nullptr ? "" : job->prewarm.name_space);
+    if (job == nullptr) continue;
+    const auto name = ObjectNameOf(id, job->prewarm.name_space);
     if (name && objects_.Find({job->prewarm.name_space, *name}) == nullptr) deleted_.insert(id);
   }
   for (const auto& id : std::exchange(deleted_, {})) {

@@ -125,5 +125,49 @@ TEST(Outcome, ANewPlanOfAnOrdinaryPrewarmLeavesWhatIsDone) {
   EXPECT_EQ(prewarm.tasks.at("b").generation, prewarm.generation);
 }
 
+Prewarm ForAWorkload(std::vector<NodeTarget> targets, const std::vector<std::string>& tasks) {
+  auto prewarm = APrewarm("p", APlan(3), tasks);
+  prewarm.spec.keep = true;
+  prewarm.spec.workload = WorkloadRef{"apps/v1", "Deployment", "chat", "uid"};
+  prewarm.spec.targets = std::move(targets);
+  return prewarm;
+}
+
+TEST(GoToTargets, GivesATaskToEachTargetWhoseAgentIsThere) {
+  auto prewarm = ForAWorkload({{"a", 1, "", ""}, {"b", 1, "", ""}}, {});
+  EXPECT_EQ(GoToTargets(prewarm, {"a", "c"}, APlan(3)), Effect::kDurable);
+  EXPECT_EQ(prewarm.tasks.size(), 1U);
+  EXPECT_EQ(prewarm.tasks.at("a").state, TaskState::kWaiting);
+  EXPECT_EQ(GoToTargets(prewarm, {"a", "c"}, APlan(3)), Effect::kNone);
+  Absorb(prewarm, "a", AReport(prewarm, TaskState::kVisible));
+  Conclude(prewarm, kNow);
+  EXPECT_EQ(prewarm.state, PrewarmState::kRunning) << "b is still to come";
+}
+
+TEST(GoToTargets, TakesTheTaskOfANodeThatIsNoTargetAnyMore) {
+  auto prewarm = ForAWorkload({{"b", 1, "", ""}}, {"a", "b"});
+  EXPECT_EQ(GoToTargets(prewarm, {"a", "b"}, APlan(3)), Effect::kDurable);
+  EXPECT_FALSE(prewarm.tasks.contains("a"));
+  EXPECT_TRUE(prewarm.tasks.contains("b"));
+}
+
+TEST(GoToTargets, BeginsAnewOnANodeWhoseAgentCameBack) {
+  auto prewarm = ForAWorkload({{"a", 1, "", ""}}, {"a"});
+  GiveUpNode(prewarm, "a");
+  EXPECT_EQ(GoToTargets(prewarm, {}, APlan(3)), Effect::kNone) << "it is still away";
+  EXPECT_EQ(GoToTargets(prewarm, {"a"}, APlan(3)), Effect::kDurable);
+  EXPECT_EQ(prewarm.tasks.at("a").state, TaskState::kWaiting);
+  prewarm.tasks.at("a").state = TaskState::kFailed;
+  prewarm.tasks.at("a").reason = "no_space";
+  EXPECT_EQ(GoToTargets(prewarm, {"a"}, APlan(3)), Effect::kNone)
+      << "what failed for another reason would fail again";
+}
+
+TEST(RankOf, IsThatOfTheTargetWhereThereIsOne) {
+  const auto prewarm = ForAWorkload({{"a", 900, "", ""}}, {"a"});
+  EXPECT_EQ(RankOf(prewarm, "a").priority, 900);
+  EXPECT_EQ(RankOf(prewarm, "b").priority, prewarm.spec.priority);
+}
+
 }  // namespace
 }  // namespace prewarm::controller

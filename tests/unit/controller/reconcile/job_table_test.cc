@@ -1,0 +1,102 @@
+#include "controller/reconcile/job_table.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <boost/asio/io_context.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/async/task_group.h"
+
+namespace prewarm::controller {
+namespace {
+
+using testing::ElementsAre;
+using testing::UnorderedElementsAre;
+
+// Refuses whole batches that hold a prewarm of that id, as a cluster does that cannot hold it.
+class PickyStore final : public JobStore {
+ public:
+  explicit PickyStore(std::string refused) : refused_(std::move(refused)) {}
+
+  Result<std::optional<Lease>> TryAcquire(const std::string&) override { return Lease{1}; }
+  Status Renew() override { return {}; }
+  Status Release() override { return {}; }
+  Result<std::vector<Prewarm>> Load(std::size_t) override { return std::vector<Prewarm>(); }
+  Result<std::vector<Prewarm>> Save(std::vector<Prewarm> prewarms) override {
+    if (std::ranges::find(prewarms, refused_, &Prewarm::id) != prewarms.end()) {
+      return Fail(ErrorCode::kInvalidArgument, "cannot hold " + refused_);
+    }
+    for (auto& prewarm : prewarms) {
+      prewarm.age = ++last_age_;
+      written.push_back(prewarm.id);
+    }
+    return prewarms;
+  }
+  Result<std::optional<Prewarm>> FindByKey(const std::string&, const std::string&,
+                                           WallTime) override {
+    return std::optional<Prewarm>();
+  }
+  Result<std::optional<Prewarm>> Find(const std::string&) override {
+    return std::optional<Prewarm>();
+  }
+  Result<std::size_t> Prune(std::size_t, WallTime) override { return 0; }
+  [[nodiscard]] std::string IdOf(const std::string&, const std::string& name) const override {
+    return name;
+  }
+
+  std::vector<std::string> written;
+
+ private:
+  const std::string refused_;
+  std::uint64_t last_age_ = 0;
+};
+
+class Table : public testing::Test {
+ protected:
+  Task<void> Commit(std::string id) {
+    Prewarm prewarm;
+    prewarm.id = id;
+    const auto saved = co_await table_.Commit({std::move(prewarm)});
+    (saved ? accepted_ : refused_).push_back(id);
+    if (accepted_.size() + refused_.size() == 3) writer_.Stop();
+  }
+
+  boost::asio::io_context loop_;
+  boost::asio::thread_pool pool_{1};
+  PickyStore store_{"bad"};
+  JobTable table_{loop_.get_executor(), pool_, store_, [](const Error&) { FAIL(); }};
+  TaskGroup writer_{loop_.get_executor()};
+  TaskGroup callers_{loop_.get_executor()};
+  std::vector<std::string> accepted_;
+  std::vector<std::string> refused_;
+};
+
+TEST_F(Table, WritesTheOthersOfABatchInWhichTheStoreRefusesOne) {
+  for (const auto* id : {"one", "bad", "two"}) callers_.Spawn("commit", Commit(id));
+  writer_.Spawn("write", table_.WriteLoop());
+  loop_.run();
+  EXPECT_THAT(store_.written, UnorderedElementsAre("one", "two"));
+  EXPECT_THAT(accepted_, UnorderedElementsAre("one", "two"));
+  EXPECT_THAT(refused_, ElementsAre("bad"));
+  EXPECT_NE(table_.Find("one"), nullptr);
+  EXPECT_EQ(table_.Find("bad"), nullptr);
+}
+
+TEST_F(Table, KnowsWhatIsBeingMadeUntilItIsThere) {
+  for (const auto* id : {"one", "bad", "two"}) callers_.Spawn("commit", Commit(id));
+  EXPECT_FALSE(table_.IsBeingMade("one")) << "nothing has run yet";
+  loop_.poll();
+  EXPECT_TRUE(table_.IsBeingMade("one"));
+  writer_.Spawn("write", table_.WriteLoop());
+  loop_.restart();
+  loop_.run();
+  EXPECT_FALSE(table_.IsBeingMade("one"));
+  EXPECT_FALSE(table_.IsBeingMade("bad"));
+}
+
+}  // namespace
+}  // namespace prewarm::controller
