@@ -44,7 +44,7 @@ struct EngineOutcome {
 
 class WarmRun {
  public:
-  // What `request` refers to, and the engine, outlive the run.
+  // What `request` refers to, the engine, and the executor that Fetch() runs on outlive the run.
   WarmRun(WarmEngine& engine, RunRequest request);
   ~WarmRun();
   WarmRun(const WarmRun&) = delete;

@@ -84,9 +84,9 @@ class Pool : public EngineRig {
 
   EngineOptions options_;
   FetchLimits limits_;
+  boost::asio::io_context loop_;  // a run that was awaited on it must not outlive it
   std::optional<WarmEngine> engine_;
   std::list<Job> jobs_;
-  boost::asio::io_context loop_;
   TaskGroup group_{loop_.get_executor()};
 };
 
