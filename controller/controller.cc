@@ -34,9 +34,7 @@
 #include "controller/grpc_port.h"
 #include "controller/jobs/kube_job_store.h"
 #include "controller/jobs/sqlite_job_store.h"
-#include "controller/kube/kube_client.h"
-#include "controller/operator/bento_operator.h"
-#include "controller/operator/prewarm_intake.h"
+#include "controller/operator/cluster.h"
 #include "controller/reconcile/leadership.h"
 #include "controller/reconcile/service.h"
 
@@ -175,8 +173,7 @@ class Controller {
     serving_.Spawn("write", jobs_.WriteLoop());
     serving_.Spawn("reconcile", reconciler_.Run());
     serving_.Spawn("prune", Prune());
-    if (operator_) serving_.Spawn("operator", operator_->Run());
-    if (intake_) serving_.Spawn("intake", intake_->Run());
+    if (cluster_ != nullptr) serving_.Spawn("cluster", cluster_->Run());
     service_.SetLeading(true);
     if (const auto kept = co_await leadership_.Keep(clock_); !kept) Lose(kept.error());
   }
@@ -224,23 +221,12 @@ class Controller {
 
   // The configuration was used already to open the job store, so that it can be.
   void OpenCluster(const kube::KubeConfig& config) {
-    auto client = kube::KubeClient::Make(loop_.get_executor(), file_pool_, clock_, config);
-    if (!client) return log_.Error("cluster_unusable", {{"why", client.error()}});
-    kube_ = *std::move(client);
-    operator_.emplace(BentoOperator::Parts{
-        loop_.get_executor(),
-        *kube_,
-        clock_,
-        log_,
-        jobs_,
-        agents_,
-        volumes_,
-        reconciler_,
-        {.storage_class = config_.kubernetes.builder_storage_class, .multi_tenant = {}},
-        HostName(),
-        std::random_device{}()});
-    intake_.emplace(PrewarmIntake::Parts{loop_.get_executor(), *kube_, clock_, log_, jobs_,
-                                         service_, std::random_device{}()});
+    auto cluster =
+        Cluster::Make({loop_.get_executor(), file_pool_, clock_, log_, jobs_, agents_, volumes_,
+                       reconciler_, service_, HostName(), std::random_device{}()},
+                      {config_.kubernetes.builder_storage_class}, config);
+    if (!cluster) return log_.Error("cluster_unusable", {{"why", cluster.error()}});
+    cluster_ = *std::move(cluster);
   }
 
   void TakeVolumes() {
@@ -315,9 +301,7 @@ class Controller {
   AdminPages pages_{{metrics_,
                      [this] { return Readiness{epoch_ != 0, "stands by: another process leads"}; },
                      [this] { return PrintConfig(ControllerConfigSchema(config_)); }}};
-  std::unique_ptr<kube::KubeClient> kube_;
-  std::optional<BentoOperator> operator_;
-  std::optional<PrewarmIntake> intake_;
+  std::unique_ptr<Cluster> cluster_;
   RestApi rest_{{service_, tokens_, pages_, clock_, &metrics_}};
   std::unique_ptr<net::HttpServer> http_;
   GrpcPort grpc_;

@@ -1,0 +1,53 @@
+// Everything that this process does with a Kubernetes cluster besides keeping its prewarms there:
+// the client, and the loops that run while it leads. Lives on the control executor.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "common/async/task.h"
+#include "controller/kube/kube_client.h"
+#include "controller/operator/bento_operator.h"
+#include "controller/operator/prewarm_intake.h"
+
+namespace prewarm::controller {
+
+class Cluster {
+ public:
+  // All of them outlive the cluster.
+  struct Parts {
+    boost::asio::any_io_executor executor;
+    boost::asio::thread_pool& pool;  // reads files
+    const Clock& clock;
+    Logger& log;
+    JobTable& jobs;
+    AgentRegistry& agents;
+    VolumeMap& volumes;
+    Reconciler& reconciler;
+    PrewarmService& service;
+    std::string instance;  // name of this process in Events
+    std::uint64_t seed = 0;
+  };
+  struct Options {
+    std::string builder_storage_class;
+  };
+  // Blocks on the files of `kube`. kInvalidConfig names the one that cannot be used.
+  static Result<std::unique_ptr<Cluster>> Make(const Parts& parts, const Options& options,
+                                               const kube::KubeConfig& kube);
+
+  // Until it is stopped; begun once this process leads and its prewarms are loaded.
+  Task<void> Run();
+
+ private:
+  Cluster(const Parts& parts, const Options& options, std::unique_ptr<kube::KubeClient> client);
+
+  const std::unique_ptr<kube::KubeClient> client_;
+  BentoOperator operator_;
+  PrewarmIntake intake_;
+  TaskGroup running_;
+};
+
+}  // namespace prewarm::controller
