@@ -223,7 +223,7 @@ class Controller {
   void OpenCluster(const kube::KubeConfig& config) {
     auto cluster =
         Cluster::Make({loop_.get_executor(), file_pool_, clock_, log_, jobs_, agents_, volumes_,
-                       reconciler_, service_, HostName(), std::random_device{}()},
+                       reconciler_, service_, metrics_, HostName(), std::random_device{}()},
                       {config_.kubernetes.builder_storage_class}, config);
     if (!cluster) return log_.Error("cluster_unusable", {{"why", cluster.error()}});
     cluster_ = *std::move(cluster);

@@ -89,7 +89,12 @@ Task<void> BentoOperator::Run() {
   while (!co_await Stopping()) {
     if (!wanted_) co_await work_.WaitFor(kTick);
     wanted_ = false;
-    if (view_.synced()) co_await Round();
+    if (view_.synced()) {
+      const auto begin = parts_.clock.Now();
+      co_await Round();
+      parts_.metrics.rounds.Observe(
+          std::chrono::duration<double>(parts_.clock.Now() - begin).count());
+    }
     co_await SleepFor(kPause);
   }
   running_.Stop();

@@ -14,6 +14,7 @@
 #include "controller/kube/events.h"
 #include "controller/operator/cluster_view.h"
 #include "controller/operator/model_survey.h"
+#include "controller/operator/operator_metrics.h"
 #include "controller/operator/workload_plan.h"
 #include "controller/reconcile/reconciler.h"
 
@@ -30,6 +31,7 @@ class BentoOperator {
     AgentRegistry& agents;
     VolumeMap& volumes;
     Reconciler& reconciler;
+    OperatorMetrics& metrics;
     bento::BuilderLayout layout;
     std::string instance;  // name of this process in Events
     std::uint64_t seed = 0;

@@ -28,6 +28,7 @@ class Cluster {
     VolumeMap& volumes;
     Reconciler& reconciler;
     PrewarmService& service;
+    Metrics& metrics;
     std::string instance;  // name of this process in Events
     std::uint64_t seed = 0;
   };
@@ -45,6 +46,7 @@ class Cluster {
   Cluster(const Parts& parts, const Options& options, std::unique_ptr<kube::KubeClient> client);
 
   const std::unique_ptr<kube::KubeClient> client_;
+  OperatorMetrics metrics_;
   BentoOperator operator_;
   PrewarmIntake intake_;
   TaskGroup running_;
