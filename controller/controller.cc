@@ -37,6 +37,7 @@
 #include "controller/operator/cluster.h"
 #include "controller/reconcile/leadership.h"
 #include "controller/reconcile/service.h"
+#include "controller/reconcile/volume_table.h"
 
 #ifndef PREWARM_VERSION
 #define PREWARM_VERSION "unknown"
@@ -108,8 +109,8 @@ class Controller {
         log_(*ParseLogLevel(config_.log_level), *ParseLogFormat(config_.log_format)) {
     metrics_.AddBuildInfo("prewarm_controller", PREWARM_VERSION);
     metrics_.AddProcess();
-    AddControllerMetrics(metrics_, {jobs_, agents_, volumes_, reconciler_, epoch_, clock_});
-    TakeVolumes();
+    AddControllerMetrics(metrics_, {jobs_, agents_, volumes_.map(), reconciler_, epoch_, clock_});
+    volumes_.SetConfigured(config_.volumes);
     if (kube) OpenCluster(*kube);
   }
 
@@ -117,6 +118,7 @@ class Controller {
   int Run() {
     main_.Spawn("controller", Main());
     serving_.Spawn("reload", ReloadOnHangup());
+    if (cluster_ != nullptr) serving_.Spawn("volumes", cluster_->Watch());
     serving_.Spawn("tokens", tokens_.Follow(file_pool_, kLookAtTokens, [this](const Status& read) {
       if (read) log_.Info("tokens_taken");
       if (!read) log_.Error("tokens_refused", {{"why", read.error()}});
@@ -168,6 +170,8 @@ class Controller {
     if (const auto loaded = co_await jobs_.Load(config_.keep_ended); !loaded) {
       co_return Lose(loaded.error());
     }
+    // Not longer than half of what the lease lasts: it is renewed only afterwards.
+    if (cluster_ != nullptr) co_await cluster_->WaitForVolumes(config_.lease / 2);
     epoch_ = epoch;
     agents_.SetEpoch(epoch);
     serving_.Spawn("write", jobs_.WriteLoop());
@@ -221,23 +225,12 @@ class Controller {
 
   // The configuration was used already to open the job store, so that it can be.
   void OpenCluster(const kube::KubeConfig& config) {
-    auto cluster =
-        Cluster::Make({loop_.get_executor(), file_pool_, clock_, log_, jobs_, agents_, volumes_,
-                       reconciler_, service_, metrics_, HostName(), std::random_device{}()},
-                      {config_.kubernetes.builder_storage_class}, config);
+    auto cluster = Cluster::Make(
+        {loop_.get_executor(), file_pool_, clock_, log_, jobs_, agents_, volumes_, reconciler_,
+         service_, metrics_, HostName(), std::random_device{}()},
+        {config_.kubernetes.name_space, config_.kubernetes.builder_storage_class}, config);
     if (!cluster) return log_.Error("cluster_unusable", {{"why", cluster.error()}});
     cluster_ = *std::move(cluster);
-  }
-
-  void TakeVolumes() {
-    for (auto at = volumes_.begin(); at != volumes_.end();) {
-      const auto wanted = config_.volumes.find(at->first);
-      const bool same = wanted != config_.volumes.end() && wanted->second == at->second->config();
-      at = same ? std::next(at) : volumes_.erase(at);
-    }
-    for (const auto& [name, volume] : config_.volumes) {
-      if (!volumes_.contains(name)) volumes_[name] = std::make_shared<Volume>(name, volume, clock_);
-    }
   }
 
   Task<void> ReloadOnHangup() {
@@ -255,11 +248,11 @@ class Controller {
       config_.agent_timeout = config->agent_timeout;
       config_.follow_interval = config->follow_interval;
       config_.volumes = std::move(config->volumes);
+      volumes_.SetConfigured(config_.volumes);
       config_.log_level = config->log_level;
       log_.SetLevel(*ParseLogLevel(config_.log_level));
-      TakeVolumes();
       reconciler_.SetOptions(ReconcilerOptions(config_));
-      log_.Info("config_taken", {{"volumes", volumes_.size()}});
+      log_.Info("config_taken", {{"volumes", config_.volumes.size()}});
     }
   }
 
@@ -284,16 +277,16 @@ class Controller {
 
   StopSignals stop_{loop_.get_executor(), [this] { lead_.Stop(); }};
 
-  VolumeMap volumes_;
+  VolumeTable volumes_{clock_};
   ReconcileMetrics reconcile_metrics_{metrics_};
   AgentRegistry agents_{clock_, log_, {.version = PREWARM_VERSION}, [this] { reconciler_.Wake(); }};
   JobTable jobs_{loop_.get_executor(), store_pool_, store_,
                  [this](const Error& why) { Lose(why); }};
   Reconciler reconciler_{
-      loop_.get_executor(),      clock_, log_, reconcile_metrics_, jobs_, agents_, volumes_,
+      loop_.get_executor(),      clock_, log_, reconcile_metrics_, jobs_, agents_, volumes_.map(),
       ReconcilerOptions(config_)};
   Leadership leadership_{store_, store_pool_, log_, config_.lease, HolderName()};
-  ControllerService service_{{loop_.get_executor(), clock_, log_, jobs_, agents_, volumes_,
+  ControllerService service_{{loop_.get_executor(), clock_, log_, jobs_, agents_, volumes_.map(),
                               reconciler_, config_.max_prewarms}};
   GrpcService public_{{loop_.get_executor(), service_, tokens_, clock_},
                       {.calls = config_.max_requests}};

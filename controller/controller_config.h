@@ -6,8 +6,10 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "common/base/secret.h"
 #include "common/process/config_schema.h"
 #include "controller/plan/model.h"
 
@@ -30,6 +32,14 @@ struct VolumeConfig {
   // By which objects of a cluster are this volume.
   std::vector<std::string> storage_classes;
   std::vector<std::string> volume_handles;
+
+  // What only objects of the cluster say (PrewarmVolume); no keys of the file.
+  Secret meta_url;  // with its password; the environment adds nothing to it
+  Secret rsa_passphrase;
+  std::string unusable;                                          // why; empty: it can be used
+  std::vector<std::pair<std::string, std::string>> csi_secrets;  // namespace (empty: any), name
+  std::string models_directory = "models";                       // from the volume's root
+  std::map<std::string, std::vector<std::string>> tenants;       // directories by namespace
   bool operator==(const VolumeConfig&) const = default;
 };
 
@@ -38,7 +48,7 @@ struct KubernetesConfig {
   bool enabled = false;
   std::string kubeconfig;  // empty: as a pod of the cluster
   std::string context;
-  std::string name_space;  // of the lease; empty: that of the kubeconfig or of our pod
+  std::string name_space;  // our own; empty: that of the kubeconfig or of our pod
   std::string lease = "prewarm-controller";
   std::string builder_storage_class = "juicefs-sc";
   bool operator==(const KubernetesConfig&) const = default;

@@ -1,6 +1,5 @@
 // The kubeconfig file: contexts that join a cluster and a user. What we do not know how to honour
 // is an error and never passed over, because it would change who we are or whom we trust.
-#include <openssl/evp.h>
 #include <yaml-cpp/yaml.h>
 
 #include <array>
@@ -9,6 +8,7 @@
 #include <filesystem>
 #include <vector>
 
+#include "controller/kube/base64.h"
 #include "controller/kube/kube_config.h"
 
 namespace prewarm::controller::kube {
@@ -16,23 +16,6 @@ namespace {
 
 Error Problem(const std::string& where, const std::string& what) {
   return Fail(ErrorCode::kInvalidConfig, where + ": " + what);
-}
-
-// The bytes of a base64 text; line breaks are allowed, as some tools make them.
-Result<std::string> DecodeBase64(std::string_view text) {
-  std::string packed;
-  for (const char c : text) {
-    if (c != '\n' && c != '\r' && c != ' ') packed += c;
-  }
-  std::string bytes(packed.size() / 4 * 3, '\0');
-  const auto* in = reinterpret_cast<const unsigned char*>(packed.data());
-  auto* out = reinterpret_cast<unsigned char*>(bytes.data());
-  const bool whole = packed.size() % 4 == 0;
-  if (!whole || EVP_DecodeBlock(out, in, static_cast<int>(packed.size())) < 0) {
-    return Fail(ErrorCode::kInvalidConfig, "not base64");
-  }
-  for (std::size_t end = packed.size(); end > 0 && packed[end - 1] == '='; --end) bytes.pop_back();
-  return bytes;
 }
 
 // One map of the file, and where it is, for messages.

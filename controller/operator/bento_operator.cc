@@ -32,6 +32,13 @@ bento::KnownVolumes KnownFrom(const VolumeMap& volumes) {
     entry.storage_classes = config.storage_classes;
     entry.volume_handles = config.volume_handles;
     entry.allowed_namespaces = config.namespaces;
+    entry.models_directory = config.models_directory;
+    for (const auto& [name_space, secret] : config.csi_secrets) {
+      entry.csi_secrets.push_back({name_space, secret});
+    }
+    for (const auto& [name_space, directories] : config.tenants) {
+      entry.tenants.push_back({name_space, directories});
+    }
     known.push_back(std::move(entry));
   }
   return bento::KnownVolumes(std::move(known));

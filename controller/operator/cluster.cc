@@ -5,16 +5,31 @@
 #include "common/async/deadline.h"
 
 namespace prewarm::controller {
+namespace {
+
+constexpr auto kLookAgain = std::chrono::milliseconds(20);
+
+}  // namespace
 
 Result<std::unique_ptr<Cluster>> Cluster::Make(const Parts& parts, const Options& options,
                                                const kube::KubeConfig& kube) {
   TRY(auto client, kube::KubeClient::Make(parts.executor, parts.pool, parts.clock, kube));
-  return std::unique_ptr<Cluster>(new Cluster(parts, options, std::move(client)));
+  auto own = options;
+  if (own.name_space.empty()) own.name_space = kube.ns;
+  return std::unique_ptr<Cluster>(new Cluster(parts, own, std::move(client)));
 }
 
 Cluster::Cluster(const Parts& parts, const Options& options,
                  std::unique_ptr<kube::KubeClient> client)
-    : client_(std::move(client)),
+    : clock_(parts.clock),
+      log_(parts.log),
+      client_(std::move(client)),
+      volumes_({parts.executor, *client_, parts.clock, parts.log, parts.volumes, options.name_space,
+                [this, &reconciler = parts.reconciler] {
+                  reconciler.Wake();
+                  operator_.Wake();
+                },
+                parts.seed + 2}),
       metrics_(parts.metrics),
       operator_({parts.executor,
                  *client_,
@@ -22,7 +37,7 @@ Cluster::Cluster(const Parts& parts, const Options& options,
                  parts.log,
                  parts.jobs,
                  parts.agents,
-                 parts.volumes,
+                 parts.volumes.map(),
                  parts.reconciler,
                  metrics_,
                  {.storage_class = options.builder_storage_class, .multi_tenant = {}},
@@ -32,7 +47,21 @@ Cluster::Cluster(const Parts& parts, const Options& options,
                parts.seed + 1}),
       running_(parts.executor) {}
 
+Task<void> Cluster::Watch() { return volumes_.Watch(); }
+
+Task<void> Cluster::WaitForVolumes(Duration limit) {
+  const auto end = clock_.Now() + limit;
+  while (!volumes_.complete() && clock_.Now() < end) {
+    if (!co_await SleepFor(kLookAgain)) co_return;
+  }
+  if (!volumes_.complete()) log_.Warn("volumes_unknown", {{"why", volumes_.trouble()}});
+}
+
 Task<void> Cluster::Run() {
+  running_.Spawn("tell of volumes", volumes_.Tell());
+  // A workload must not lose its prewarms because its volume is not known yet.
+  while (!volumes_.complete() && co_await SleepFor(kLookAgain)) {
+  }
   running_.Spawn("operator", operator_.Run());
   running_.Spawn("intake", intake_.Run());
   while (co_await SleepFor(std::chrono::hours(1))) {

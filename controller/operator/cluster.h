@@ -12,6 +12,7 @@
 #include "controller/kube/kube_client.h"
 #include "controller/operator/bento_operator.h"
 #include "controller/operator/prewarm_intake.h"
+#include "controller/operator/volume_objects.h"
 
 namespace prewarm::controller {
 
@@ -25,7 +26,7 @@ class Cluster {
     Logger& log;
     JobTable& jobs;
     AgentRegistry& agents;
-    VolumeMap& volumes;
+    VolumeTable& volumes;
     Reconciler& reconciler;
     PrewarmService& service;
     Metrics& metrics;
@@ -33,19 +34,28 @@ class Cluster {
     std::uint64_t seed = 0;
   };
   struct Options {
+    std::string name_space;  // our own; empty: that of `kube`
     std::string builder_storage_class;
   };
   // Blocks on the files of `kube`. kInvalidConfig names the one that cannot be used.
   static Result<std::unique_ptr<Cluster>> Make(const Parts& parts, const Options& options,
                                                const kube::KubeConfig& kube);
 
+  // What a standby needs to know as well: the volumes. Until it is stopped.
+  Task<void> Watch();
+  // Until the volumes of the cluster are known, or the limit has passed: before that a prewarm
+  // would be taken for one of a volume that does not exist.
+  Task<void> WaitForVolumes(Duration limit);
   // Until it is stopped; begun once this process leads and its prewarms are loaded.
   Task<void> Run();
 
  private:
   Cluster(const Parts& parts, const Options& options, std::unique_ptr<kube::KubeClient> client);
 
+  const Clock& clock_;
+  Logger& log_;
   const std::unique_ptr<kube::KubeClient> client_;
+  VolumeObjects volumes_;
   OperatorMetrics metrics_;
   BentoOperator operator_;
   PrewarmIntake intake_;

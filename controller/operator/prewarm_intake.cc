@@ -11,6 +11,8 @@ namespace {
 
 constexpr auto kTick =
     std::chrono::seconds(5);  // also how soon a refusal that may pass is tried again
+// A prewarm and the volume that it names may be made at the same time, in any order.
+constexpr auto kVolumeMayCome = std::chrono::seconds(10);
 constexpr const char* kIdentity = "the cluster";
 
 kube::ReflectorRequest PrewarmObjects() {
@@ -105,12 +107,17 @@ void PrewarmIntake::Take(const PrewarmObject& object) {
   }
 }
 
+bool PrewarmIntake::MayPass(const PrewarmObject& object, const Problem& problem) const {
+  return problem.type == "unknown-volume" &&
+         parts_.clock.WallNow() - object.prewarm.created_at < kVolumeMayCome;
+}
+
 Task<void> PrewarmIntake::Accept(PrewarmObject object) {
   const auto id = object.prewarm.id;
   CreateRequest request{object.prewarm.spec, object.prewarm.idempotency_key, id};
   const auto answer =
       co_await parts_.service.Create({kIdentity, object.prewarm.name_space}, std::move(request));
-  if (!answer && IsLasting(answer.error())) {
+  if (!answer && IsLasting(answer.error()) && !MayPass(object, answer.error())) {
     co_return co_await Refuse(std::move(object), answer.error());
   }
   if (answer && !answer->created) {

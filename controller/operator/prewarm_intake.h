@@ -38,6 +38,8 @@ class PrewarmIntake {
   void Changed(const kube::ObjectKey& key);
   void LookAtAll();
   void Take(const PrewarmObject& object);
+  // Lasting as it is, but soon it may be otherwise.
+  [[nodiscard]] bool MayPass(const PrewarmObject& object, const Problem& problem) const;
   Task<void> Accept(PrewarmObject object);
   Task<void> Refuse(PrewarmObject object, Problem problem);
   Task<void> Cancel(std::string id, std::string name_space);

@@ -24,6 +24,18 @@ std::optional<std::string> EnvironmentVariable(std::string_view name) {
   return std::string(value);
 }
 
+std::optional<std::string> NoVariable(std::string_view) { return std::nullopt; }
+
+// Out of a Secret. What is wrong with it is not quoted, because any part of it may be a password.
+Result<metadata::RedisUrl> SecretUrl(const Secret& text) {
+  auto url = metadata::ParseRedisUrl(text.Reveal(), NoVariable);
+  if (url) return url;
+  return Fail(
+      ErrorCode::kInvalidConfig,
+      "the metadata URL that its object or Secret gives is not one: write redis://[user:password@]"
+      "host[:port]/database, or rediss:// for TLS, with % and / in a password as %25 and %2F");
+}
+
 // The metadata URL, from where the configuration says that it is.
 Result<std::string> UrlOf(const VolumeConfig& config) {
   if (!config.meta.empty()) return config.meta;
@@ -87,6 +99,8 @@ void Volume::GiveBack(Client client) {
 }
 
 Result<metadata::RedisUrl> Volume::Url() const {
+  if (!config_.unusable.empty()) return Fail(ErrorCode::kInvalidConfig, config_.unusable);
+  if (!config_.meta_url.empty()) return SecretUrl(config_.meta_url);
   TRY(const auto text, UrlOf(config_));
   return metadata::ParseRedisUrl(text, EnvironmentVariable);
 }
@@ -113,9 +127,12 @@ Task<Status> Volume::ReadSettings(metadata::RedisClient& client) {
   if (!config_.rsa_passphrase_env.empty()) {
     descriptor.rsa_passphrase =
         Secret(EnvironmentVariable(config_.rsa_passphrase_env).value_or(""));
+  } else {
+    descriptor.rsa_passphrase = config_.rsa_passphrase;
   }
   storage_ = config_.storage.empty() ? settings.storage : config_.storage;
   block_size_ = settings.block_size;
+  format_name_ = settings.name;
   descriptor_ = std::move(descriptor);
   settings_read_ = clock_.Now();
   co_return Status();

@@ -38,6 +38,9 @@ class Volume {
   Task<Status> Refresh();
   [[nodiscard]] const std::optional<VolumeDescriptor>& descriptor() const { return descriptor_; }
   [[nodiscard]] const std::string& storage() const { return storage_; }
+  // As `juicefs format` was told; of the last success.
+  [[nodiscard]] const std::string& format_name() const { return format_name_; }
+  [[nodiscard]] std::uint32_t block_size() const { return block_size_; }  // bytes
   // How the last call to the metadata went.
   [[nodiscard]] const Status& health() const { return health_; }
   [[nodiscard]] std::uint64_t redis_calls() const { return redis_calls_; }
@@ -83,13 +86,13 @@ class Volume {
   std::vector<Client> idle_;  // a client serves one call at a time
   std::optional<VolumeDescriptor> descriptor_;
   std::string storage_;
+  std::string format_name_;
   std::uint32_t block_size_ = 0;
   SteadyTime settings_read_{};
   Status health_;
   std::uint64_t redis_calls_ = 0;
   Following following_;
 };
-
 // By name. Shared, because a configuration read anew may drop one that is being asked.
 using VolumeMap = std::map<std::string, std::shared_ptr<Volume>>;
 

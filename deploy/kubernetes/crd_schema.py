@@ -74,6 +74,11 @@ def column(name, kind, path, description="", wide=False):
     return {"name": name, "type": kind, "jsonPath": path, **said(description), **({"priority": 1} if wide else {})}
 
 
+def condition(kind, field):
+    """The path of a column that shows a condition."""
+    return f'.status.conditions[?(@.type=="{kind}")].{field}'
+
+
 # ---- YAML -----------------------------------------------------------------------------------------------------
 
 

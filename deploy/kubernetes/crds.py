@@ -12,7 +12,7 @@ import sys
 
 sys.dont_write_bytecode = True  # this is a folder of manifests
 
-from crd_schema import (choice, column, count, duration, flag, keyed, labels, lines, listed, number, record,
+from crd_schema import (choice, column, condition, count, duration, flag, keyed, labels, lines, listed, number, record,
                         rule, text, time, unchangeable, unique)
 
 GROUP, VERSION = "prewarm.dev", "v1alpha1"
@@ -258,18 +258,19 @@ VOLUME = {
     "status": record({
         "observedGeneration": OBSERVED,
         "uuid": text("of the file system, once its metadata was read", 36),
-        "reachable": flag("the metadata engine answered last time"),
-        "message": MESSAGE,
+        "formatName": text("of the file system, as it was formatted"),
+        "blockSize": count("bytes"),
         "conditions": CONDITIONS,
-    }, "written by the controller"),
+    }, "written by the controller; it stays what it was while the metadata cannot be read"),
     "rules": [rule("self.metadata.name.matches('^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$')",
                    "metadata.name: a volume's name has 1 to 63 characters")],
     "columns": [
-        column("Reachable", "boolean", ".status.reachable"),
+        column("Ready", "string", condition("Ready", "status"), "its metadata can be read"),
+        column("Reason", "string", condition("Ready", "reason")),
         column("Storage", "string", ".spec.storage"),
         column("Bucket", "string", ".spec.bucket", wide=True),
         column("UUID", "string", ".status.uuid"),
-        column("Message", "string", ".status.message", wide=True),
+        column("Message", "string", condition("Ready", "message"), wide=True),
         AGE,
     ],
 }

@@ -253,7 +253,7 @@ def test_kubectl_shows_how_it_goes(cluster):
     header, rows = table(cluster.kubectl("get", "pwp", "default"))
     assert rows[0][:5] == "default false 200 StartupTaint 2".split()
     header, _ = table(cluster.kubectl("get", "pwv", "models"))
-    assert header == "NAME REACHABLE STORAGE UUID AGE".split()
+    assert header == "NAME READY REASON STORAGE UUID AGE".split()
 
 
 @pytest.mark.parametrize("kind", ["prewarm", "prewarmpolicy", "prewarmvolume", "nodecache"])

@@ -44,7 +44,8 @@ ARROWS = {
     "controller/operator": ["common/base", "common/async", "common/process", "common/juicefs",
                             "common/metadata", "controller/plan", "controller/bento",
                             "controller/demand", "controller/kube", "controller/jobs",
-                            "controller/agents", "controller/api", "controller/reconcile"],
+                            "controller/agents", "controller/api", "controller/reconcile",
+                            "controller/controller_config.h"],
     "controller/cli": ["common", "prewarm/v1", "controller/plan"],
     "controller": ["common", "prewarm/v1", "controller"],
     "tests": ["common", "agent", "controller", "prewarm/v1", "tests"],
@@ -59,8 +60,8 @@ PURE = [
     "agent/warm/run_work.", "controller/reconcile/follow_timer.",
     "controller/kube/resource.", "controller/kube/reflector_machine.",
     "controller/kube/event_series.", "controller/kube/json_access.", "controller/kube/micro_time.",
-    "controller/kube/watch_decoder.", "controller/jobs/prewarm_object.",
-    "controller/operator/desired.", "controller/operator/workload_plan.",
+    "controller/kube/watch_decoder.", "controller/kube/conditions.", "controller/jobs/prewarm_object.",
+    "controller/operator/desired.", "controller/operator/workload_plan.", "controller/operator/volume_object.",
 ]
 IMPURE_HEADERS = re.compile(
     r"boost/(asio|beast)|grpcpp/|google/protobuf|openssl/ssl\.h|hiredis|yaml-cpp|spdlog|prometheus")

@@ -1,0 +1,186 @@
+"""Volumes as objects of the cluster: a PrewarmVolume and the Secret that it names are all that an operator writes, its
+status says how the volume is, and a prewarm on it fills the cache of the real client."""
+
+import pathlib
+
+import pytest
+
+from rig.fleet import AgentDaemon, Controller
+from rig.kube import Cluster
+from rig.process import wait_for
+from rig.stores import S3Store
+from rig.tree import MIB, contents, random_bytes
+from rig.volume import Redis, Volume
+
+CRDS = pathlib.Path(__file__).parents[2] / "deploy/kubernetes/base/crds"
+OURS = "prewarm-system"
+API = "prewarm.dev/v1alpha1"
+FIRST, SECOND = "the-first-word", "the-second-word"  # passwords, which nothing may show
+
+
+def prewarm(name, **spec):
+    return {"apiVersion": API, "kind": "Prewarm", "metadata": {"name": name},
+            "spec": {"volume": "models", "paths": ["m"], **spec}}
+
+
+def volume(name="models", **spec):
+    return {"apiVersion": API, "kind": "PrewarmVolume", "metadata": {"name": name},
+            "spec": spec or {"metaSecretRef": {"name": "models-volume"}}}
+
+
+class World:
+    def __init__(self, folder, store_folder, closing):
+        self.folder = folder
+        self.redis = Redis(folder / "redis")
+        closing.append(self.redis)
+        self.set_password(FIRST)
+        self.cluster = Cluster(folder / "cluster", audit=True)
+        closing.append(self.cluster)
+        self.store = S3Store(store_folder)
+        closing.append(self.store)
+        self.volume = Volume(folder / "volume", self.redis.new_database(), self.store)
+        closing.append(self.volume)
+        for path in CRDS.glob("*s.yaml"):
+            self.cluster.apply(path)
+        self.cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": OURS}})
+        with self.volume.mount() as root:
+            (root / "m").mkdir()
+            (root / "m/weights.safetensors").write_bytes(random_bytes(13 * MIB, 1))
+            self.truth = contents(root / "m")
+        self.controller = Controller(folder / "controller", {},
+                                     kubeconfig=self.cluster.kubeconfig(namespace=OURS))
+        closing.append(self.controller)
+
+    def add_agent(self, closing):
+        self.agent = AgentDaemon(self.folder / "node-a", "node-a", [self.controller], env=self.store.env)
+        closing.append(self.agent)
+        self.controller.wait_for_nodes(1)
+
+    def set_password(self, word):
+        self.redis.cli("ACL", "SETUSER", "warmer", "reset", "on", f">{word}", "~*", "&*", "+@all")
+
+    def write_secret(self, password, name="models-volume"):
+        url = self.volume.meta.replace("redis://", f"redis://warmer:{password}@")
+        self.cluster.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name},
+                            "stringData": {"metaurl": url}}, OURS)
+
+    def ready(self, name="models"):
+        status = self.cluster.get("PrewarmVolume", name).get("status", {})
+        found = [one for one in status.get("conditions", []) if one["type"] == "Ready"]
+        return found[0] if found else {"status": "", "reason": "", "message": ""}
+
+    def wait_for_ready(self, status, reason, name="models", seconds=60):
+        def is_so():
+            now = self.ready(name)
+            return now["status"] == status and now["reason"] == reason
+        wait_for(is_so, f"volume {name} to be {status} because of {reason}, not {self.ready(name)}", seconds)
+        return self.ready(name)
+
+    def state(self, name):
+        return self.cluster.get("Prewarm", name).get("status", {}).get("state")
+
+    def names(self):
+        return [one["name"] for one in self.controller.call("GET", "/api/v1/volumes")["volumes"]]
+
+    def said(self):
+        """Everything that anybody could read: objects without Secrets, and the log."""
+        objects = [one for kind in ("PrewarmVolume", "Prewarm", "events.k8s.io/v1/Event")
+                   for one in self.cluster.list(kind)]
+        logs = "".join(path.read_text() for path in self.controller.folder.glob("*.log"))
+        return str(objects) + logs
+
+
+@pytest.fixture
+def world(folder, store_folder, closing):
+    return World(folder, store_folder, closing)
+
+
+def test_an_applied_volume_is_read_by_its_secret_and_prewarms_on_it_are_served(world, closing):
+    world.add_agent(closing)
+    world.cluster.apply(prewarm("mine"))  # before its volume, as one file may have them in any order
+    world.write_secret(FIRST)
+    world.cluster.apply(volume())
+    world.wait_for_ready("True", "MetadataRead")
+    status = world.cluster.get("PrewarmVolume", "models")["status"]
+    assert status["formatName"] == "models" and status["blockSize"] == 4 * MIB, status
+    assert len(status["uuid"]) == 36 and status["observedGeneration"] == 1, status
+    wait_for(lambda: world.state("mine") in ("succeeded", "failed"), "the prewarm to end", 60)
+    assert world.state("mine") == "succeeded"
+    world.store.cut_off()
+    mount = world.volume.mount(world.agent.cache_dir)
+    assert contents(mount.path / "m") == world.truth
+    assert mount.counters()["blockcache_miss"] == 0
+    assert world.controller.child.running() and FIRST not in world.said()
+
+
+def test_a_rotated_password_is_taken_from_the_secret(world, closing):
+    world.add_agent(closing)
+    world.write_secret(FIRST)
+    world.cluster.apply(volume())
+    world.wait_for_ready("True", "MetadataRead")
+    world.cluster.apply(prewarm("kept", keep=True))
+    wait_for(lambda: world.state("kept") == "warm", "the prewarm to be warm", 60)
+    world.set_password(SECOND)
+    world.redis.cli("CLIENT", "KILL", "USER", "warmer")
+    refused = world.wait_for_ready("False", "AccessDenied", seconds=90)
+    assert FIRST not in refused["message"], refused
+    world.write_secret(SECOND)
+    world.wait_for_ready("True", "MetadataRead", seconds=90)
+    world.cluster.apply(prewarm("later", model="another"))
+    wait_for(lambda: world.state("later") in ("succeeded", "failed"), "the prewarm to end", 60)
+    assert world.state("later") == "succeeded" and world.state("kept") in ("warm", "running")
+    assert FIRST not in world.said() and SECOND not in world.said()
+
+
+def test_what_is_wrong_with_a_volume_is_one_condition(world):
+    world.cluster.apply([volume(), volume("away", meta="redis://127.0.0.1:1/1"),
+                         volume("empty", meta=world.redis.new_database()),
+                         volume("text", metaSecretRef={"name": "text"})])
+    world.cluster.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "text"},
+                         "stringData": {"metaurl": f"redis://:{FIRST}/with a slash@nowhere"}}, OURS)
+    missing = world.wait_for_ready("False", "SecretMissing")
+    assert "key metaurl of Secret prewarm-system/models-volume" in missing["message"], missing
+    world.wait_for_ready("False", "MetadataUnreachable", "away")
+    world.wait_for_ready("False", "NotAVolume", "empty")
+    world.wait_for_ready("False", "Invalid", "text")
+    world.write_secret(FIRST)
+    world.wait_for_ready("True", "MetadataRead")
+    assert FIRST not in world.said()
+    header, *rows = world.cluster.kubectl("get", "prewarmvolumes").splitlines()
+    assert header.split()[:3] == ["NAME", "READY", "REASON"]
+    assert ["away", "False", "MetadataUnreachable"] in [row.split()[:3] for row in rows], rows
+
+
+def test_a_volume_of_the_file_wins_and_the_object_says_so(world):
+    world.controller.child.stop()
+    world.controller.settings["volumes"] = {"models": {"meta": world.volume.meta}}
+    world.controller.start()
+    world.cluster.apply(volume("models", meta="redis://127.0.0.1:1/1"))
+    assert "configuration" in world.wait_for_ready("False", "DefinedInFile")["message"]
+    world.cluster.delete("PrewarmVolume", "models")
+    assert world.controller.call("GET", "/api/v1/volumes/models")["reachable"]
+
+
+def test_a_deleted_volume_is_none_any_more(world):
+    world.write_secret(FIRST)
+    world.cluster.apply(volume())
+    world.wait_for_ready("True", "MetadataRead")
+    assert world.names() == ["models"]
+    world.cluster.delete("PrewarmVolume", "models")
+    wait_for(lambda: world.names() == [], "the volume to be forgotten", 30)
+
+
+def test_at_rest_nothing_is_written_and_secrets_are_only_read_by_name(world):
+    world.write_secret(FIRST)
+    world.cluster.apply(volume())
+    world.wait_for_ready("True", "MetadataRead")
+    version = world.cluster.get("PrewarmVolume", "models")["metadata"]["resourceVersion"]
+    read = lambda: [one for one in world.cluster.audit_events() if one["verb"] == "get"  # noqa: E731
+                    and one.get("objectRef", {}).get("resource") == "secrets"]
+    before = len(read())
+    wait_for(lambda: len(read()) > before, "the Secret to be read again", 120)
+    assert world.cluster.get("PrewarmVolume", "models")["metadata"]["resourceVersion"] == version
+    asked = {one["verb"] for one in world.cluster.audit_events()
+             if one.get("objectRef", {}).get("resource") == "secrets"
+             and one["userAgent"].startswith("prewarm-controller")}
+    assert asked == {"get"}, asked
