@@ -118,6 +118,20 @@ json::object ToJson(const TaskView& view) {
           {"visible_at", Time(view.task.visible_at)}};
 }
 
+json::value WorkloadToJson(const std::optional<WorkloadRef>& workload) {
+  if (!workload) return nullptr;
+  return {{"api_version", Text(workload->api_version)},
+          {"kind", Text(workload->kind)},
+          {"name", Text(workload->name)}};
+}
+
+json::object ToJson(const NodeTarget& target) {
+  return {{"node", Text(target.node)},
+          {"priority", target.priority},
+          {"signal", Text(target.signal)},
+          {"why", Text(target.why)}};
+}
+
 json::object ToJson(const PlannedAction& action) {
   return {{"node", Text(action.node)}, {"action", Text(action.action)}, {"bytes", action.bytes}};
 }
@@ -183,7 +197,9 @@ json::object ToJson(const PrewarmView& view) {
           {"forecast", ForecastToJson(view.forecast)},
           {"superseded_by", Text(prewarm.superseded_by)},
           {"files", prewarm.files},
-          {"generation", prewarm.generation}};
+          {"generation", prewarm.generation},
+          {"workload", WorkloadToJson(prewarm.spec.workload)},
+          {"targets", Items(prewarm.spec.targets)}};
 }
 
 json::object ToJson(const CreateAnswer& answer) { return ToJson(answer.view); }

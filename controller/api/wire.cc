@@ -122,6 +122,21 @@ void TaskToWire(const TaskView& view, v1::TaskStatus& message) {
   if (view.task.visible_at) *message.mutable_visible_at() = ToTimestamp(*view.task.visible_at);
 }
 
+void WorkloadToWire(const PrewarmSpec& spec, v1::Prewarm& message) {
+  if (!spec.workload) return;
+  auto& workload = *message.mutable_workload();
+  workload.set_api_version(spec.workload->api_version);
+  workload.set_kind(spec.workload->kind);
+  workload.set_name(spec.workload->name);
+  for (const auto& target : spec.targets) {
+    auto& entry = *message.add_targets();
+    entry.set_node(target.node);
+    entry.set_priority(target.priority);
+    entry.set_signal(target.signal);
+    entry.set_why(target.why);
+  }
+}
+
 void ForecastToWire(const Forecast& forecast, v1::Forecast& message) {
   if (forecast.finish) *message.mutable_finish() = ToTimestamp(*forecast.finish);
   if (forecast.late) {
@@ -225,6 +240,7 @@ void ToWire(const PrewarmView& view, v1::Prewarm& message) {
   message.set_superseded_by(prewarm.superseded_by);
   message.set_files(prewarm.files);
   message.set_generation(prewarm.generation);
+  WorkloadToWire(prewarm.spec, message);
 }
 
 void ToWire(const CreateAnswer& answer, v1::Prewarm& message) { ToWire(answer.view, message); }

@@ -82,6 +82,18 @@ std::string TaskTable(const v1::Prewarm& prewarm, WallTime now) {
   return table.empty() ? "" : "\n" + table.ToText();
 }
 
+// Why each node was chosen.
+std::string TargetTable(const v1::Prewarm& prewarm) {
+  Table table({{"TARGET", Align::kLeft, Narrow::kCutEnd},
+               {"PRIORITY", Align::kRight},
+               {"SIGNAL"},
+               {"WHY", Align::kLeft, Narrow::kCutEnd}});
+  for (const auto& target : prewarm.targets()) {
+    table.Add({target.node(), std::to_string(target.priority()), target.signal(), target.why()});
+  }
+  return table.empty() ? "" : "\n" + table.ToText();
+}
+
 std::string StateWithReason(const v1::Prewarm& prewarm) {
   std::string text = StateWord(prewarm.state());
   if (!prewarm.reason().empty()) text += " (" + prewarm.reason() + ")";
@@ -171,10 +183,13 @@ std::string Describe(const v1::Prewarm& prewarm, WallTime now) {
   about.Add("Namespace", prewarm.namespace_());
   about.Add("State", StateWithReason(prewarm));
   about.Add("Message", prewarm.message());
+  if (prewarm.has_workload()) {
+    about.Add("For", prewarm.workload().kind() + " " + prewarm.workload().name());
+  }
   about.Add("Volume", spec.volume());
   about.Add("Model", spec.model());
   for (const auto& path : spec.paths()) about.Add("Path", path);
-  about.Add("Nodes", NodesWord(spec.nodes()));
+  if (!prewarm.has_workload()) about.Add("Nodes", NodesWord(spec.nodes()));
   about.Add("Priority", std::to_string(spec.priority()));
   about.Add("Deadline", spec.has_deadline(), spec.deadline());
   about.Add("Kept", spec.keep() ? "yes" : "");
@@ -184,7 +199,7 @@ std::string Describe(const v1::Prewarm& prewarm, WallTime now) {
   about.Add("Files", prewarm.generation() > 0 ? FormatCount(prewarm.files()) : "");
   about.Add("Progress", ProgressWords(prewarm.progress()));
   about.Add("Forecast", prewarm.forecast().words());
-  return about.ToText() + TaskTable(prewarm, now);
+  return about.ToText() + TaskTable(prewarm, now) + TargetTable(prewarm);
 }
 
 std::string Describe(const v1::Node& node, WallTime now) {

@@ -166,11 +166,24 @@ TEST(ToJson, WritesAPrewarmWithEveryField) {
                "eta": "2026-11-25T12:01:00Z", "visible_at": null}],
     "forecast": {"finish": "2026-11-25T12:01:00Z", "late": 70.5, "bytes_per_second": 1400000000,
                  "words": "late"},
-    "superseded_by": "", "files": 3, "generation": 1})"));
+    "superseded_by": "", "files": 3, "generation": 1, "workload": null, "targets": []})"));
   view.forecast->late = 70s;
   EXPECT_EQ(ToJson(view).at("forecast").at("late"), 70);
   view.forecast.reset();
   EXPECT_TRUE(ToJson(view).at("forecast").is_null());
+}
+
+TEST(ToJson, SaysForWhichWorkloadAndWhyOnTheseNodes) {
+  PrewarmView view;
+  auto& spec = view.prewarm.spec;
+  spec.workload = WorkloadRef{"serving.yatai.ai/v2alpha1", "BentoDeployment", "chat", "uid-1"};
+  spec.targets = {{"gpu-1", 700, "hpa-desired", "the autoscaler wants 4 replicas, 1 is bound"}};
+  const auto document = ToJson(view);
+  EXPECT_EQ(document.at("workload"), boost::json::parse(R"({
+    "api_version": "serving.yatai.ai/v2alpha1", "kind": "BentoDeployment", "name": "chat"})"));
+  EXPECT_EQ(document.at("targets"), boost::json::parse(R"([
+    {"node": "gpu-1", "priority": 700, "signal": "hpa-desired",
+     "why": "the autoscaler wants 4 replicas, 1 is bound"}])"));
 }
 
 }  // namespace

@@ -70,6 +70,23 @@ TEST(Wire, SaysWhatWasAskedAsItWasAsked) {
   EXPECT_EQ(message.spec().nodes().labels().at("zone"), "a");
 }
 
+TEST(Wire, SaysForWhichWorkloadAndWhyOnTheseNodes) {
+  PrewarmView view;
+  v1::Prewarm asked;
+  ToWire(view, asked);
+  EXPECT_FALSE(asked.has_workload());
+  view.prewarm.spec.workload = WorkloadRef{"apps/v1", "Deployment", "chat", "uid-1"};
+  view.prewarm.spec.targets = {{"gpu-1", 700, "hpa-desired", "4 replicas wanted"}};
+  v1::Prewarm message;
+  ToWire(view, message);
+  EXPECT_EQ(message.workload().kind(), "Deployment");
+  ASSERT_EQ(message.targets_size(), 1);
+  EXPECT_EQ(message.targets(0).node(), "gpu-1");
+  EXPECT_EQ(message.targets(0).priority(), 700);
+  EXPECT_EQ(message.targets(0).signal(), "hpa-desired");
+  EXPECT_EQ(message.targets(0).why(), "4 replicas wanted");
+}
+
 TEST(Wire, NamesAllWrongFieldsAtOnce) {
   auto request = GoodRequest();
   auto& spec = *request.mutable_spec();

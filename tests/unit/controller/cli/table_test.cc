@@ -108,6 +108,23 @@ TEST(TextOutput, FitsEightyColumnsWhateverTheNames) {
   EXPECT_LE(WidestLine(FileTable(files, true)), 80U);
 }
 
+TEST(TextOutput, TellsWhyANodeWasChosen) {
+  v1::Prewarm prewarm;
+  EXPECT_THAT(Describe(prewarm, WallTime{}), testing::Not(testing::HasSubstr("SIGNAL")));
+  prewarm.mutable_workload()->set_kind("BentoDeployment");
+  prewarm.mutable_workload()->set_name("chat");
+  auto& target = *prewarm.add_targets();
+  target.set_node(std::string(253, 'n'));
+  target.set_priority(1000);
+  target.set_signal("consolidation-target");
+  target.set_why("the autoscaler wants 4 replicas, 1 is bound, and this node has free GPUs");
+  const auto described = Describe(prewarm, WallTime{});
+  EXPECT_THAT(described, testing::HasSubstr("For:       BentoDeployment chat\n"));
+  const auto table = described.substr(described.find("\n\n"));
+  EXPECT_THAT(table, testing::HasSubstr("consolidation-target  the autoscaler"));
+  EXPECT_LE(WidestLine(table), 80U);
+}
+
 TEST(LiveView, ShowsALinePerNodeAndTheTotalWithinTheTerminal) {
   const auto prewarm = LongPrewarm(3);
   for (const std::size_t columns : {20U, 40U, 79U, 200U}) {
