@@ -52,19 +52,29 @@ struct Closer {
   ~Closer() { ::close(fd); }
 };
 
+Error ReadError(int error_number, const std::string& what) {
+  // What a client that was killed leaves behind: nobody serves this place, and nobody will again
+  // before it is unmounted.
+  if (error_number == ENOTCONN) {
+    return Fail(ErrorCode::kUnavailable, what + ": its client has ended; unmount what it left",
+                Reason::kConnection);
+  }
+  return ErrnoError(error_number, what);
+}
+
 Result<FileOnMount> ReadWhole(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-  if (fd < 0) return ErrnoError(errno, "opening " + path);
+  if (fd < 0) return ReadError(errno, "opening " + path);
   const Closer closer{fd};
   struct stat status{};
-  if (::fstat(fd, &status) != 0) return ErrnoError(errno, "reading " + path);
+  if (::fstat(fd, &status) != 0) return ReadError(errno, "reading " + path);
   FileOnMount file;
   file.device = std::to_string(major(status.st_dev)) + ":" + std::to_string(minor(status.st_dev));
   std::array<char, 64 << 10> piece{};
   while (file.text.size() < kLongestConfig) {
     const ssize_t count = ::read(fd, piece.data(), piece.size());
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return ErrnoError(errno, "reading " + path);
+    if (count < 0) return ReadError(errno, "reading " + path);
     if (count == 0) return file;
     file.text.append(piece.data(), static_cast<std::size_t>(count));
   }

@@ -63,15 +63,17 @@ enum class Visibility : std::uint8_t {
 
 // Everything mounted here, each client once however many bind mounts lead to it. A mount whose
 // .config cannot be read (another user's, hung: each read has a deadline of 2 s) is in `unreadable`
-// with the reason. A read of a hung mount cannot be taken back: its thread stays until the kernel
-// lets it go, so call this when a user asks, not in a tight loop.
+// with the reason; kUnavailable: its client has ended and left the mount point behind. A read of a
+// hung mount cannot be taken back: its thread stays until the kernel lets it go, so call this when
+// a user asks, not in a tight loop.
 struct MountSurvey {
   std::vector<MountSettings> mounts;
   std::vector<std::pair<MountEntry, Error>> unreadable;
 };
 MountSurvey SurveyMounts();
 // One mount by any path inside it. kNotFound: not a JuiceFS mount, or a bind mount of a part of
-// one; kTimeout: it hangs; kPermission: only root and the mount's owner may ask.
+// one; kTimeout: it hangs; kUnavailable: its client has ended; kPermission: only root and the
+// mount's owner may ask.
 Result<MountSettings> ReadMount(const std::string& path);
 // The metadata URL from the mount process's arguments, without the password (the client masks it
 // there, so the environment's password applies); nothing if the process is not visible from here.

@@ -155,6 +155,8 @@ std::vector<MountVisibility> JudgeVisibility(const MountSurvey& survey, const St
     if (mount.format.uuid == blocks.uuid) answers.push_back(OfMount(mount, blocks, now));
   }
   for (const auto& [entry, error] : survey.unreadable) {
+    // Behind a mount point whose client has ended there is nobody who could see anything.
+    if (error.code == ErrorCode::kUnavailable) continue;
     if (entry.volume_name != blocks.volume_name) continue;
     answers.push_back({.mount_point = entry.mount_point,
                        .visibility = Visibility::kUnknown,

@@ -131,5 +131,30 @@ TEST_F(LiveMount, ThatHangsIsGivenUpAfterTwoSeconds) {
   EXPECT_TRUE(rig::WaitFor(again));
 }
 
+TEST_F(LiveMount, WhoseClientWasKilledIsNobodyWhoCouldSeeBlocks) {
+  Mount("models", {"--cache-dir", folder_ / "cache"});
+  const auto mount = ReadMount(folder_ / "models");
+  ASSERT_TRUE(mount) << mount.error().message;
+  // The client's supervisor goes first, or it would mount anew.
+  client_->Signal(SIGKILL);
+  ::kill(mount->pid, SIGKILL);
+  const auto ended = [&] {
+    const auto now = ReadMount(folder_ / "models");
+    return !now && now.error().code == ErrorCode::kUnavailable;
+  };
+  ASSERT_TRUE(rig::WaitFor(ended)) << ReadMount(folder_ / "models").error().message;
+
+  const MountSurvey survey = Survey();
+  EXPECT_TRUE(survey.mounts.empty());
+  ASSERT_EQ(survey.unreadable.size(), 1U);
+  EXPECT_THAT(survey.unreadable[0].second.message, HasSubstr("its client has ended"));
+  const auto answers = JudgeVisibility(
+      survey,
+      {.uuid = mount->format.uuid, .volume_name = "live", .cache_directories = {folder_ / "cache"}},
+      SystemClock().WallNow());
+  ASSERT_EQ(answers.size(), 1U);
+  EXPECT_EQ(answers[0].visibility, Visibility::kNextMount);
+}
+
 }  // namespace
 }  // namespace prewarm::agent
