@@ -20,4 +20,12 @@ Result<std::string> DecodeBase64(std::string_view text) {
   return bytes;
 }
 
+std::string EncodeBase64(std::string_view bytes) {
+  std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');  // it writes an end of its own
+  const auto* in = reinterpret_cast<const unsigned char*>(bytes.data());
+  auto* out = reinterpret_cast<unsigned char*>(text.data());
+  text.resize(static_cast<std::size_t>(EVP_EncodeBlock(out, in, static_cast<int>(bytes.size()))));
+  return text;
+}
+
 }  // namespace prewarm::controller::kube

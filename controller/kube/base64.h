@@ -11,5 +11,6 @@ namespace prewarm::controller::kube {
 // Line ends and spaces are allowed, as some tools make them. kInvalidConfig; the text is not in the
 // message.
 Result<std::string> DecodeBase64(std::string_view text);
+std::string EncodeBase64(std::string_view bytes);
 
 }  // namespace prewarm::controller::kube

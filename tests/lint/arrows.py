@@ -36,6 +36,8 @@ ARROWS = {
     "controller/demand": ["common/base"],
     "controller/kube": ["common/base", "common/async", "common/net"],
     "controller/bento": ["common/base"],
+    "controller/admission": ["common/base", "common/async", "common/net", "controller/demand",
+                             "controller/kube"],
     "controller/jobs": ["common", "controller/plan", "controller/kube"],
     "controller/agents": ["common", "prewarm/v1", "controller/plan"],
     "controller/api": ["common", "prewarm/v1", "controller/plan"],
