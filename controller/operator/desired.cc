@@ -10,6 +10,7 @@ namespace prewarm::controller {
 namespace {
 
 constexpr std::size_t kLongestWorkloadPart = 48;
+constexpr std::size_t kLongestKey = 253;  // of spec.model, as its definition bounds it
 
 void PutSpec(const DesiredPrewarm& desired, PrewarmSpec& spec) {
   spec.volume = desired.volume;
@@ -30,7 +31,10 @@ std::uint64_t Fingerprint(const std::string& text) {
 }  // namespace
 
 std::string DesiredPrewarm::Key() const {
-  return workload.kind + "/" + workload.name + "/" + workload.uid + "/" + volume + "/" + version;
+  auto key =
+      workload.kind + "/" + workload.name + "/" + workload.uid + "/" + volume + "/" + version;
+  if (key.size() <= kLongestKey) return key;
+  return workload.kind + "/" + workload.uid + "/" + std::to_string(Fingerprint(key));
 }
 
 void AddTarget(std::vector<NodeTarget>& targets, NodeTarget target) {

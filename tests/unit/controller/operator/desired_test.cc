@@ -88,6 +88,17 @@ TEST(Compare, TakesAWorkloadMadeAnewForAnotherOne) {
   EXPECT_THAT(changes.dropped, SizeIs(1));
 }
 
+TEST(Key, IsNeverLongerThanAPrewarmMaySayAndStillTellsVersionsApart) {
+  auto desired = Desired("chat:" + std::string(63, '1'));
+  desired.workload.name = std::string(253, 'a');
+  const auto key = desired.Key();
+  EXPECT_LE(key.size(), 253U);
+  desired.version.back() = '2';
+  EXPECT_NE(desired.Key(), key);
+  desired.version.back() = '1';
+  EXPECT_EQ(desired.Key(), key);
+}
+
 TEST(AddTarget, KeepsEachNodeOnceWithItsMostUrgentReason) {
   std::vector<NodeTarget> targets;
   AddTarget(targets, {"n2", 100, "keep-warm", ""});
