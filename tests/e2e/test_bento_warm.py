@@ -1,61 +1,43 @@
 """The sentence that the product is made for: a Bento's models are on its nodes before its pods are. A real API server
-with scheduler and autoscaler, a real volume that holds what BentoML made, and at the end the real client with the bucket
-cut off. The operator's only act is to name the volume."""
+with scheduler and autoscaler, a real volume that holds what BentoML made, nodes that appear while pods wait for them,
+and at the end the real client with the bucket cut off. The operator's only act is to name the volume."""
 
-import pathlib
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+import conftest
 from rig import bento_store
-from rig.bento_objects import CRDS, bento, bento_deployment, bento_request, seeded, separate, workload
-from rig.fleet import AgentDaemon, Controller
-from rig.kube import Cluster
+from rig.bento_objects import bento, bento_deployment, bento_request, seeded, separate, workload
+from rig.bento_world import BentoWorld, targets_of
+from rig.cluster_autoscaler import ClusterAutoscaler
 from rig.metrics_api import MetricsApi
-from rig.process import wait_for
-from rig.stores import S3Store
+from rig.timeline import Timeline, table
 from rig.tree import MIB, contents, random_bytes
-from rig.volume import Volume
 
-OURS = sorted((pathlib.Path(__file__).parents[2] / "deploy/kubernetes/base/crds").glob("prewarm*.yaml")) + [
-    pathlib.Path(__file__).parents[2] / "deploy/kubernetes/base/crds/nodecaches.yaml"]
 TAG = "ranker:hx7q2d5m6cxa3"
 BENTO = "chat:k6v2x7m4kq3aq"
-NODES = ("gpu-a", "gpu-b", "gpu-c")
-STORAGE_CLASS = {
-    "apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "juicefs-sc"},
-    "provisioner": "csi.juicefs.com", "reclaimPolicy": "Retain",
-    "parameters": {"pathPattern": "${.PVC.annotations.path}"}}
+NAME = "chat--k6v2x7m4kq3aq"
+MODELS = [{"tag": TAG, "size": "30Mi"}]
+EXISTING = ("gpu-a", "gpu-b")
+REPLICAS = 8
+NODE_SECONDS = 8  # from a Node object to Ready; real machines take over a minute
+READERS = 2
+AUTOSCALING = {"minReplicas": 1, "maxReplicas": REPLICAS, "metrics": [
+    {"type": "Pods", "pods": {"metric": {"name": "http_request"},
+                              "target": {"type": "AverageValue", "averageValue": "20"}}}]}
+AT_ONCE = {"scaleUp": {"policies": [{"type": "Pods", "value": REPLICAS, "periodSeconds": 15}]}}
 
 
-class Story:
-    def __init__(self, folder, store_folder, redis, closing):
-        self.folder = folder
-        self.cluster = Cluster(folder / "cluster", with_scheduling=True,
-                               manager_options=["--horizontal-pod-autoscaler-sync-period=1s"])
-        closing.append(self.cluster)
-        self.store = S3Store(store_folder)
-        closing.append(self.store)
-        self.volume = Volume(folder / "volume", redis.new_database(), self.store)
-        closing.append(self.volume)
-        for path in [*CRDS, *OURS]:
-            self.cluster.apply(path)
-        self.cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "prewarm-system"}})
-        self.cluster.apply(STORAGE_CLASS)
-        self.metrics = MetricsApi(self.cluster)
-        closing.append(self.metrics)
-        for name in NODES:
-            self.cluster.add_node(name, gpus=1)
-        self.cluster.wait_for_nodes(*NODES)
-        self.controller = Controller(
-            folder / "controller", {"models": {"meta": self.volume.meta, "storage-classes": ["juicefs-sc"]}},
-            kubeconfig=self.cluster.kubeconfig(namespace="prewarm-system"))
-        closing.append(self.controller)
-        self.agents = {}
-        for name in NODES:
-            self.agents[name] = AgentDaemon(folder / name, name, [self.controller], env=self.store.env)
-            closing.append(self.agents[name])
-        self.controller.wait_for_nodes(len(NODES))
+class Story(BentoWorld):
+    def __init__(self, *fixtures):
+        super().__init__(*fixtures)
+        self.metrics = self.closed(MetricsApi(self.cluster))
+        self.start_controller()
+        self.add_nodes(*EXISTING)
+        self.add_nodes("no-gpu", gpus=0)
+        self.timeline = Timeline(self.cluster)
 
     def build_model(self):
         content = self.folder / "content"
@@ -65,28 +47,15 @@ class Story:
             (content / f"model-{shard + 1:05}-of-00003.safetensors").write_bytes(random_bytes(9 * MIB + shard, shard))
         return bento_store.BentoStore(self.folder / "home").model(TAG, content)
 
-    def prewarms(self):
-        return self.cluster.list("Prewarm", "default")
+    def scale_to_all(self):
+        """Until every replica has a node; nodes are made for those that fit nowhere."""
+        autoscaler = ClusterAutoscaler(self.cluster, self.start_agent, seconds=NODE_SECONDS)
 
-    def visible_nodes(self):
-        return {task["node"] for one in self.prewarms() for task in one.get("status", {}).get("tasks", [])
-                if task["state"] == "visible"}
-
-    def pods(self):
-        return self.cluster.list("Pod", "default")
-
-    def bound_nodes(self):
-        return {pod["spec"]["nodeName"] for pod in self.pods() if pod["spec"].get("nodeName")}
-
-    def reads_are_hits(self, node, truth):
-        mount = self.volume.mount(self.agents[node].cache_dir)
-        try:
-            assert contents(bento_store.directory_of(mount.path, TAG)) == truth
-            counters = mount.counters()
-        finally:
-            mount.unmount()
-        assert counters["blockcache_hits"] > 0
-        assert counters["blockcache_miss"] == 0 and counters["object_request_errors"] == 0
+        def all_bound():
+            autoscaler.step()
+            return len(self.bound_nodes()) == REPLICAS
+        self.metrics.set("300")
+        self.wait_for(all_bound, f"{REPLICAS} pods to be bound", 120)
 
 
 @pytest.fixture
@@ -97,43 +66,47 @@ def story(folder, store_folder, redis, closing):
 def test_a_bento_is_warm_on_its_nodes_before_its_pods_are_bound(story):
     cluster = story.cluster
     # Building begins; the models are still being seeded.
-    request = bento_request("chat--k6v2x7m4kq3aq", BENTO, [{"tag": TAG, "size": "30Mi"}], annotations=separate())
+    request = bento_request(NAME, BENTO, MODELS, annotations=separate())
     cluster.apply(request)
-    deployment = bento_deployment("chat", "chat--k6v2x7m4kq3aq", minimum=1, maximum=3, autoscaling={
-        "minReplicas": 1, "maxReplicas": 3, "metrics": [
-            {"type": "Pods", "pods": {"metric": {"name": "http_request"},
-                                      "target": {"type": "AverageValue", "averageValue": "20"}}}]})
+    deployment = bento_deployment("chat", NAME, autoscaling=AUTOSCALING)
     cluster.apply(deployment)
     model = story.build_model()
     with story.volume.mount() as root:
         directory = bento_store.seed(root, TAG, model, complete=False)
-        wait_for(lambda: any("not" in event.get("note", "") or event["reason"] == "ModelsNotSeeded"
-                             for event in cluster.list("Event", "default")), "an event on the deployment", 60)
+        story.wait_for(lambda: story.told("chat", "ModelsNotSeeded"), "an event on the deployment")
         assert story.prewarms() == [], "a model that is not whole is not to be called warm"
         (directory / ".exists").touch()
         truth = contents(directory)
-    cluster.patch_status("BentoRequest", "chat--k6v2x7m4kq3aq", seeded(request))
-
-    wait_for(lambda: len(story.visible_nodes()) >= 1, "the models to be visible on a node", 60)
+    cluster.patch_status("BentoRequest", NAME, seeded(request))
+    story.wait_for(lambda: story.visible_nodes() == set(EXISTING), "the models to be visible on the nodes")
     assert story.pods() == [], "there is no pod yet"
 
     # The image is built, the pods are made.
-    built = bento("chat--k6v2x7m4kq3aq", BENTO, [{"tag": TAG, "size": "30Mi"}], annotations=separate())
-    cluster.apply(built)
-    cluster.apply(workload(deployment, built))
-    story.metrics.set("20")
-    wait_for(lambda: len(story.bound_nodes()) == 1, "the first pod to be bound", 60)
-    assert story.bound_nodes() <= story.visible_nodes(), "its node was warm"
+    built = bento(NAME, BENTO, MODELS, annotations=separate())
+    made, autoscaler = workload(deployment, built)
+    autoscaler["spec"]["behavior"] = AT_ONCE
+    story.metrics.set("10")
+    cluster.apply([built, made, autoscaler])
+    story.wait_for(lambda: len(story.bound_nodes()) == 1, "the first pod to be bound")
 
-    # Load grows.
-    story.metrics.set("60")
-    wait_for(lambda: len(story.bound_nodes()) == 3, "three pods to be bound", 60)
-    wait_for(lambda: story.visible_nodes() == set(NODES), "all of their nodes to be warm", 60)
+    # Load grows, all at once: most of the nodes do not exist yet.
+    begin = time.time()
+    story.scale_to_all()
+    story.wait_for(lambda: story.visible_nodes() == story.bound_nodes(), "the nodes of all pods to be warm")
+    leads = story.timeline.leads()
+    conftest.SUMMARY.extend(["seconds since load rose, of a story of 8 replicas:", *table(leads, begin)])
+    assert len(leads) == REPLICAS
+    for lead in leads:
+        assert lead.visible < lead.bound, f"{lead} was bound before it was warm"
+        if lead.node not in EXISTING:
+            assert lead.visible < lead.ready, f"{lead} was ready before it was warm"
+            assert lead.signal in ("node-joined", "scale-up-triggered", "pod-pending", "hpa-desired"), lead
 
-    story.store.cut_off()
-    for node in NODES:
-        story.reads_are_hits(node, truth)
     [prewarm] = story.prewarms()
     assert prewarm["spec"]["workload"]["name"] == "chat"
-    assert {target["node"] for target in prewarm["spec"]["targets"]} == set(NODES)
-    assert {target["signal"] for target in prewarm["spec"]["targets"]} <= {"pod-bound", "pod-started"}
+    assert targets_of(prewarm) == story.bound_nodes()
+    signals = {target["signal"] for target in prewarm["spec"]["targets"]}
+    assert signals <= {"pod-bound", "pod-started"}, signals
+    story.store.cut_off()
+    with ThreadPoolExecutor(READERS) as readers:
+        list(readers.map(lambda node: story.reads_are_hits(node, TAG, truth), sorted(story.bound_nodes())))

@@ -7,16 +7,15 @@ PREWARM_KILL_ROUNDS says how many rounds (default 200), PREWARM_SEED repeats a r
 import os
 import random
 import shutil
-import threading
 import time
-import urllib.error
 
 import pytest
 
 import conftest
-from rig.fleet import FINAL, AgentDaemon, Controller, Problem
+from rig.fleet import FINAL, AgentDaemon, Controller
 from rig.process import Child, wait_for
 from rig.stores import FileStore
+from rig.submitter import Submitter, end_all
 from rig.tree import random_bytes
 from rig.volume import Volume
 
@@ -26,37 +25,6 @@ MODELS = 8
 # Before it is killed it enters one of these the K-th time: the commit's sync, the WAL's write, and
 # whatever is said to agents and callers.
 SYSTEM_CALLS = ("fdatasync", "pwrite64", "sendmsg")
-
-
-class Submitter(threading.Thread):
-    """Submits all the time, as a careful caller: with a key, again until it was answered."""
-
-    def __init__(self, controller, number):
-        super().__init__(daemon=True)
-        self.controller, self.number = controller, number
-        self.accepted = {}  # key -> id, as answered
-        self.failures = []
-        self.unanswered = 0
-        self.ending = threading.Event()
-
-    def run(self):
-        count = 0
-        while not self.ending.is_set():
-            count += 1
-            key = f"submitter-{self.number}-{count}"
-            spec = {"volume": "models", "paths": [f"model-{count % MODELS}"], "model": key}
-            while not self.ending.is_set():
-                try:
-                    self.accepted[key] = self.controller.create(spec, key=key, seconds=5)["id"]
-                    break
-                except Problem as problem:
-                    if problem.status not in (429, 503):
-                        self.failures.append(str(problem))
-                        return
-                    time.sleep(0.01)
-                except (urllib.error.URLError, ConnectionError, TimeoutError, ValueError, OSError):
-                    self.unanswered += 1
-                    time.sleep(0.005)  # the pace of a caller whose server is away
 
 
 @pytest.fixture
@@ -76,6 +44,10 @@ def fleet(folder, redis, closing):
     return controller, agent
 
 
+def model_of(key, count):
+    return {"volume": "models", "paths": [f"model-{count % MODELS}"], "model": key}
+
+
 def everything(controller):
     """All prewarms by id, page by page."""
     prewarms, token = {}, ""
@@ -91,7 +63,7 @@ def test_nothing_accepted_is_lost_and_everything_ends_once(fleet):
     controller, _ = fleet
     chance = random.Random(SEED)
     print(f"seed {SEED}")
-    submitters = [Submitter(controller, number) for number in range(3)]
+    submitters = [Submitter([controller], number, model_of) for number in range(3)]
     for submitter in submitters:
         submitter.start()
     ended = {}  # id -> final state, the first time it was seen
@@ -105,12 +77,7 @@ def test_nothing_accepted_is_lost_and_everything_ends_once(fleet):
         controller.start()
         if number % 10 == 9:
             check_ends(controller, ended)
-    for submitter in submitters:
-        submitter.ending.set()
-    for submitter in submitters:
-        submitter.join(20)
-        assert not submitter.failures
-    accepted = {key: prewarm for one in submitters for key, prewarm in one.accepted.items()}
+    accepted = end_all(submitters)
     wait_for(lambda: all(prewarm["state"] in FINAL for prewarm in everything(controller).values()),
              "every prewarm to end", 120)
     check_ends(controller, ended)

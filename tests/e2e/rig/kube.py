@@ -169,7 +169,7 @@ class Cluster(KubeApi):
 
     def kubeconfig(self, user="admin", *, server=None, namespace="default"):
         """A file by which a program acts as `user`; `server`: the URL of something in between."""
-        path = self.folder / f"{user}{'-elsewhere' if server else ''}.kubeconfig"
+        path = self.folder / f"{user}-of-{namespace}{'-elsewhere' if server else ''}.kubeconfig"
         authority = base64.b64encode(self.authority.certificate.read_bytes()).decode()
         path.write_text(json.dumps({
             "apiVersion": "v1", "kind": "Config", "current-context": "test",

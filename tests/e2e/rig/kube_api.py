@@ -171,3 +171,20 @@ class KubeApi:
 
     def delete(self, kind, name, namespace="default"):
         return self.call("DELETE", self.path(kind, name, namespace))
+
+    def watch(self, kind, namespace=None, *, seconds=600):
+        """What changes from now on, as pairs of a word (ADDED, MODIFIED, DELETED) and the object; what is there comes
+        first, as ADDED. Ends with the server, or when the connection breaks."""
+        connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=seconds, context=self.trust)
+        try:
+            connection.request("GET", f"{self.path(kind, None, namespace)}?watch=1&timeoutSeconds={seconds}",
+                               headers={"Accept": "application/json", "Authorization": f"Bearer {self.token}"})
+            answer = connection.getresponse()
+            assert answer.status == 200, answer.read()
+            while line := answer.readline():
+                event = json.loads(line)
+                yield event["type"], event["object"]
+        except (OSError, http.client.HTTPException):
+            return
+        finally:
+            connection.close()

@@ -19,6 +19,8 @@ class KubeProxy:
     def __init__(self, cluster, seed=1):
         self.cluster, self.random = cluster, random.Random(seed)
         self.requests = collections.Counter()  # (verb, path without its query) -> how many came in
+        self.lists = collections.Counter()  # path -> how often all of it was asked for, by a list or by a watch
+        self.fired = collections.Counter()  # fault -> how often it happened
         self.answers = {}  # path prefix, or "" for all -> (status, headers, document, how many are left)
         self.flowing = threading.Event()
         self.flowing.set()
@@ -56,6 +58,11 @@ class KubeProxy:
         """Nothing is passed on any more, and nothing is closed."""
         self.flowing.clear()
 
+    def wait_while_stalled(self):
+        if not self.flowing.is_set():
+            self.fired["stalled"] += 1
+            self.flowing.wait()
+
     def answer(self, status, *, path="", headers=None, document=None, times=1 << 30):
         """In place of the server's answers to requests for this path prefix."""
         self.answers[path] = [status, headers or {}, document or {"kind": "Status", "code": status}, times]
@@ -72,6 +79,7 @@ class KubeProxy:
             expired = planned[0] == 410 or planned[2].get("type") == "ERROR"
             if path.startswith(prefix) and planned[3] > 0 and (watch or not expired):
                 planned[3] -= 1
+                self.fired[f"{planned[0]}{' in stream' if planned[0] == 200 else ''}"] += 1
                 return planned[:3]
         return None
 
@@ -84,7 +92,7 @@ class Watch:
 
     def run(self, answer):
         while line := answer.readline():
-            self.proxy.flowing.wait()
+            self.proxy.wait_while_stalled()
             for one in self.reordered(line):
                 if not self.send(one):
                     return
@@ -97,16 +105,21 @@ class Watch:
             return [*held, line]
         if self.held:
             held, self.held = self.held, []
+            self.proxy.fired["reordered"] += 1
             return [line, *held]
         if self.proxy.random.random() < 0.3:
             self.held = [line]
             return []
-        return [line, line] if self.proxy.random.random() < 0.3 else [line]
+        if self.proxy.random.random() < 0.3:
+            self.proxy.fired["repeated"] += 1
+            return [line, line]
+        return [line]
 
     def send(self, line):
         limit = self.proxy.cut_after
         if limit is not None and self.sent + len(line) > limit:
             self.chunk(line[:max(1, limit - self.sent)])
+            self.proxy.fired["cut in a line"] += 1
             self.cut()
             return False
         self.chunk(line)
@@ -133,8 +146,11 @@ def handler_of(proxy):
             url = urllib.parse.urlsplit(self.path)
             watch = "watch=1" in url.query or "watch=true" in url.query
             proxy.requests["WATCH" if watch else self.command, url.path] += 1
+            asks_for_all = "sendInitialEvents=true" in url.query if watch else "limit=" in url.query
+            if asks_for_all and "continue=" not in url.query:
+                proxy.lists[url.path] += 1
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            proxy.flowing.wait()
+            proxy.wait_while_stalled()
             if planned := proxy.take_answer(url.path, watch):
                 return self.say(planned[0], planned[1], (json.dumps(planned[2]) + "\n").encode())
             upstream = http.client.HTTPSConnection("127.0.0.1", proxy.cluster.port, timeout=600,

@@ -1,5 +1,6 @@
 """Redis, JuiceFS volumes on it, and mounts of the real client with their own counters."""
 
+import itertools
 import os
 import pathlib
 import signal
@@ -43,6 +44,7 @@ class Volume:
         self.env = env or {}
         self.folder.mkdir(parents=True, exist_ok=True)
         self.mounts = []
+        self.numbers = itertools.count(1)
         self.juicefs("format", *store.format_options, "--trash-days", "0", *options, meta, "models")
 
     def juicefs(self, command, *words, version=None):
@@ -54,7 +56,7 @@ class Volume:
 
     def mount(self, cache_dir=None, *options, version=None):
         """`cache_dir` as for --cache-dir; a private one if none is given."""
-        number = len(self.mounts) + 1
+        number = next(self.numbers)
         mount = Mount(self, self.folder / f"mount-{number}", cache_dir or self.folder / f"own-cache-{number}",
                       options, version or self.version)
         self.mounts.append(mount)
