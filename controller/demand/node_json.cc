@@ -1,6 +1,7 @@
 // Nodes, and Karpenter's promises of nodes, from JSON.
 #include <map>
 
+#include "controller/demand/node_marks.h"
 #include "controller/demand/objects_json.h"
 #include "controller/demand/shared_fields.h"
 
@@ -8,6 +9,15 @@ namespace prewarm::controller::demand {
 namespace {
 
 namespace json = boost::json;
+
+// A node has many annotations, and some are long.
+Labels OnlyExpected(const Labels& annotations) {
+  std::vector<std::pair<std::string_view, std::string_view>> ours;
+  for (std::size_t i = 0; i < annotations.size(); ++i) {
+    if (annotations.at(i).first.starts_with(kExpectedPrefix)) ours.push_back(annotations.at(i));
+  }
+  return Labels(std::move(ours));
+}
 
 Node ReadNode(const Fields& object) {
   const auto metadata = object.Object("metadata");
@@ -19,6 +29,7 @@ Node ReadNode(const Fields& object) {
   node.uid = metadata.Text("uid");
   node.boot_id = status.Object("nodeInfo").Text("bootID");
   node.labels = metadata.LabelMap("labels");
+  node.expected = OnlyExpected(metadata.LabelMap("annotations"));
   node.taints = ReadTaints(spec, "taints");
   node.unschedulable = spec.Flag("unschedulable");
   node.allocatable = ReadResources(status, "allocatable");

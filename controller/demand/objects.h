@@ -58,6 +58,7 @@ struct Node {
   std::string uid;
   std::string boot_id;  // another one: local disks may have been wiped
   Labels labels;
+  Labels expected;  // those of its annotations that say when it will be warm (node_marks.h)
   std::vector<Taint> taints;
   bool unschedulable = false;
   Resources allocatable;

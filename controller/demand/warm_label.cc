@@ -5,7 +5,6 @@
 namespace prewarm::controller::demand {
 namespace {
 
-constexpr std::string_view kPrefix = "warm.prewarm.dev/";
 constexpr std::size_t kLongestName = 63;
 
 // FNV-1a, because the name must be the same in every version and on every machine.
@@ -29,7 +28,7 @@ std::string WarmLabel(std::string_view name_space, std::string_view deployment) 
     name.resize(kLongestName - hash.size() - 1);
     name += "-" + hash;
   }
-  return std::string(kPrefix) + name;
+  return std::string(kWarmPrefix) + name;
 }
 
 }  // namespace prewarm::controller::demand
