@@ -69,11 +69,13 @@ Task<void> Reconciler::Run() {
 
 Task<void> Reconciler::Round() {
   TakeReports();
-  if (auto changes = Changes(); !changes.empty()) {
+  Inboxes taken;
+  if (auto changes = Changes(taken); !changes.empty()) {
     const auto saved = co_await jobs_.Commit(std::move(changes));
     if (!saved) {
       SaySaveFailed(saved.error());
-      co_return;  // tried again in the next round; agents repeat what they said
+      PutBack(std::move(taken));
+      co_return;  // tried again in the next round
     }
     for (const auto* job : *saved) {
       if (!IsFinal(job->prewarm.state)) continue;
@@ -103,7 +105,15 @@ void Reconciler::TakeReports() {
   }
 }
 
-std::vector<Prewarm> Reconciler::Changes() {
+// Agents say the end of a task once: what could not be saved is not forgotten. What came in
+// meanwhile is newer.
+void Reconciler::PutBack(Inboxes taken) {
+  for (auto& [id, inbox] : taken) {
+    if (auto* job = jobs_.Find(id)) job->inbox.merge(inbox);
+  }
+}
+
+std::vector<Prewarm> Reconciler::Changes(Inboxes& taken) {
   std::vector<Prewarm> changes;
   std::map<std::string, SteadyTime> away;
   const auto now = clock_.Now();
@@ -120,10 +130,12 @@ std::vector<Prewarm> Reconciler::Changes() {
     }
     Prewarm next = job->prewarm;
     const auto effect = Advance(next, *job);
+    auto inbox = std::exchange(job->inbox, {});
     if (effect == Effect::kProgress) {
       job->prewarm = std::move(next);
       job->Touch();
     } else if (effect == Effect::kDurable) {
+      taken.emplace(next.id, std::move(inbox));
       changes.push_back(std::move(next));
     }
   }
@@ -139,7 +151,6 @@ Effect Reconciler::Advance(Prewarm& prewarm, Job& job) {
       job.stale = true;
     }
   }
-  job.inbox.clear();
   for (const auto& [node, since] : away_since_) {
     if (clock_.Now() - since < options_.agent_timeout) continue;
     effect = std::max(effect, GiveUpNode(prewarm, node));

@@ -51,8 +51,12 @@ class Reconciler {
  private:
   Task<void> Round();
   void TakeReports();
-  // The prewarms that have to be saved because of what is known now.
-  std::vector<Prewarm> Changes();
+  // By prewarm and node: what agents said.
+  using Inboxes = std::map<std::string, std::map<std::string, HeldReport>>;
+  // The prewarms that have to be saved because of what is known now; `taken`: what agents said that
+  // is part of it.
+  std::vector<Prewarm> Changes(Inboxes& taken);
+  void PutBack(Inboxes taken);
   void SaySaveFailed(const Error& error);
   Effect Advance(Prewarm& prewarm, Job& job);
   Effect AddNodes(Prewarm& prewarm, const Job& job) const;
