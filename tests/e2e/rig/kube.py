@@ -66,14 +66,21 @@ class Cluster(KubeApi):
         self.start_etcd()
         self.start_api_server()
         if with_scheduling:
-            self.run("kube-controller-manager", "--leader-elect=false", "--secure-port=0",
-                     "--service-account-private-key-file", self.folder / "service-accounts.key",
-                     "--root-ca-file", self.authority.certificate, "--use-service-account-credentials=false",
-                     *UNHURRIED, *self.manager_options)
-            self.run("kube-scheduler", "--leader-elect=false", "--secure-port=0", *UNHURRIED)
-            self.run("kwok", "--config", self.kubelet_rules(), "--manage-all-nodes=false",
-                     "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake",
-                     "--node-lease-duration-seconds=40")
+            self.start_scheduling()
+
+    def start_scheduling(self):
+        """Starts what works through the API server, or starts it again."""
+        for name in ("kube-controller-manager", "kube-scheduler", "kwok"):
+            if name in self.children:
+                self.children[name].stop()
+        self.run("kube-controller-manager", "--leader-elect=false", "--secure-port=0",
+                 "--service-account-private-key-file", self.folder / "service-accounts.key",
+                 "--root-ca-file", self.authority.certificate, "--use-service-account-credentials=false",
+                 *UNHURRIED, *self.manager_options)
+        self.run("kube-scheduler", "--leader-elect=false", "--secure-port=0", *UNHURRIED)
+        self.run("kwok", "--config", self.kubelet_rules(), "--manage-all-nodes=false",
+                 "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake",
+                 "--node-lease-duration-seconds=40")
 
     def kubelet_rules(self):
         """kwok takes a node up only when it is made, so those that are to come up later are told apart here."""

@@ -48,6 +48,8 @@ class KubeProxy:
         self.answers.clear()
         self.cut_after, self.disorder = None, False
         self.flowing.set()
+        for watch in list(self.watches):
+            watch.let_go()
 
     def cut_all(self):
         """Every watch ends now, wherever it is."""
@@ -89,12 +91,13 @@ class Watch:
 
     def __init__(self, proxy, handler):
         self.proxy, self.handler, self.sent, self.held = proxy, handler, 0, []
+        self.sending = threading.Lock()
 
     def run(self, answer):
         while line := answer.readline():
             self.proxy.wait_while_stalled()
-            for one in self.reordered(line):
-                if not self.send(one):
+            with self.sending:
+                if not all(self.send(one) for one in self.reordered(line)):
                     return
         self.handler.wfile.write(b"0\r\n\r\n")
 
@@ -114,6 +117,13 @@ class Watch:
             self.proxy.fired["repeated"] += 1
             return [line, line]
         return [line]
+
+    def let_go(self):
+        """What waits for another event to overtake it."""
+        with self.sending:
+            held, self.held = self.held, []
+            for one in held:
+                self.send(one)
 
     def send(self, line):
         limit = self.proxy.cut_after
