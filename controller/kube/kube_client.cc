@@ -9,6 +9,7 @@
 #include "controller/kube/http_exchange.h"
 #include "controller/kube/json_answer.h"
 #include "controller/kube/kube_identity.h"
+#include "controller/kube/metered_api.h"
 
 namespace prewarm::controller::kube {
 namespace {
@@ -40,7 +41,7 @@ Error AtPath(const std::string& path, Error error) {
 
 }  // namespace
 
-class KubeClient::State {
+class KubeClient::State final : public KubeApi {
  public:
   State(const boost::asio::any_io_executor& executor, const Clock& clock, KubeConfig config,
         KubeClientOptions options, std::unique_ptr<KubeIdentity> identity)
@@ -50,8 +51,8 @@ class KubeClient::State {
         identity_(std::move(identity)),
         slot_free_(executor) {}
 
-  Task<Result<KubeAnswer>> Send(KubeRequest request);
-  Task<Result<KubeAnswer>> Watch(WatchRequest request, WatchSink sink);
+  Task<Result<KubeAnswer>> Send(KubeRequest request) override;
+  Task<Result<KubeAnswer>> Watch(WatchRequest request, WatchSink sink) override;
 
  private:
   struct Connection {
@@ -242,7 +243,7 @@ Task<Result<KubeAnswer>> KubeClient::State::Watch(WatchRequest request, WatchSin
   co_return answer;
 }
 
-KubeClient::KubeClient(std::unique_ptr<State> state) : state_(std::move(state)) {}
+KubeClient::KubeClient(std::unique_ptr<KubeApi> api) : api_(std::move(api)) {}
 KubeClient::~KubeClient() = default;
 
 Result<std::unique_ptr<KubeClient>> KubeClient::Make(const boost::asio::any_io_executor& executor,
@@ -250,17 +251,19 @@ Result<std::unique_ptr<KubeClient>> KubeClient::Make(const boost::asio::any_io_e
                                                      const Clock& clock, KubeConfig config,
                                                      KubeClientOptions options) {
   TRY(auto identity, KubeIdentity::Load(executor, pool, clock, config));
-  auto state = std::make_unique<State>(executor, clock, std::move(config), std::move(options),
-                                       std::move(identity));
-  return std::unique_ptr<KubeClient>(new KubeClient(std::move(state)));
+  auto* const meter = config.meter;
+  std::unique_ptr<KubeApi> api = std::make_unique<State>(executor, clock, std::move(config),
+                                                         std::move(options), std::move(identity));
+  if (meter != nullptr) api = std::make_unique<MeteredApi>(std::move(api), clock, *meter);
+  return std::unique_ptr<KubeClient>(new KubeClient(std::move(api)));
 }
 
 Task<Result<KubeAnswer>> KubeClient::Send(KubeRequest request) {
-  return state_->Send(std::move(request));
+  return api_->Send(std::move(request));
 }
 
 Task<Result<KubeAnswer>> KubeClient::Watch(WatchRequest request, WatchSink sink) {
-  return state_->Watch(std::move(request), std::move(sink));
+  return api_->Watch(std::move(request), std::move(sink));
 }
 
 }  // namespace prewarm::controller::kube

@@ -39,8 +39,8 @@ class KubeClient final : public KubeApi {
 
  private:
   class State;
-  explicit KubeClient(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
+  explicit KubeClient(std::unique_ptr<KubeApi> api);
+  const std::unique_ptr<KubeApi> api_;  // a State, behind a meter where there is one
 };
 
 }  // namespace prewarm::controller::kube

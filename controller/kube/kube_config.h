@@ -13,6 +13,8 @@
 
 namespace prewarm::controller::kube {
 
+class RequestMeter;
+
 struct KubeConfig {
   std::string host;  // name or address, without brackets
   std::uint16_t port = 443;
@@ -35,6 +37,8 @@ struct KubeConfig {
 
   std::string ns = "default";  // namespace of the context, or of our pod
   std::string origin;          // for messages: "/etc/me/.kube/config, context dev"
+
+  RequestMeter* meter = nullptr;  // hears of every request; outlives the clients; null: nobody does
 };
 
 // `context` empty: the file's current-context. Relative paths in the file are relative to it.

@@ -56,6 +56,8 @@ class ReflectorLoop {
   // Why it is not kWatching; empty then.
   [[nodiscard]] const std::string& trouble() const { return machine_.trouble(); }
   [[nodiscard]] const ReflectorCounters& counters() const { return machine_.counters(); }
+  [[nodiscard]] std::optional<SteadyTime> heard_at() const { return machine_.heard_at(); }
+  [[nodiscard]] std::size_t size() const { return machine_.objects(); }  // of the cache
   [[nodiscard]] const Resource& resource() const { return request_.resource; }
 
  protected:

@@ -117,7 +117,7 @@ void ReflectorMachine::TakeItem(const ObjectKey& key, const std::string& version
 ReflectorMachine::Update ReflectorMachine::PageDone(const std::string& resource_version,
                                                     const std::string& continue_token,
                                                     SteadyTime now) {
-  Progress();
+  Progress(now);
   if (staged_.size() > options_.most_objects) return TooMany(now);
   if (continue_token.empty() && resource_version.empty()) {
     return Failed({.message = "the list has no version"}, now);
@@ -161,12 +161,13 @@ ReflectorMachine::Update ReflectorMachine::ListComplete(const std::string& resou
 
 void ReflectorMachine::WatchOpened(SteadyTime now) {
   watch_opened_ = now;
+  heard_at_ = now;
   if (mode_ == Mode::kWatching) StateBecomes(ReflectorState::kWatching, {});
 }
 
 ReflectorMachine::Verdict ReflectorMachine::Judge(bool deleted, const ObjectKey& key,
                                                   const std::string& version, SteadyTime now) {
-  Progress();
+  Progress(now);
   heard_ = true;
   if (mode_ == Mode::kStreaming) {
     if (!deleted && staged_.size() < options_.most_objects) return Verdict::kStage;
@@ -207,7 +208,7 @@ bool ReflectorMachine::Put(const ObjectKey& key, const std::string& version, boo
 ReflectorMachine::Update ReflectorMachine::Bookmark(const std::string& resource_version,
                                                     bool initial_events_end, SteadyTime now) {
   if (resource_version.empty()) return {};
-  Progress();
+  Progress(now);
   heard_ = true;
   if (mode_ == Mode::kStreaming) {
     if (!initial_events_end) return {};
@@ -238,6 +239,7 @@ ReflectorMachine::Update ReflectorMachine::Failed(const Trouble& trouble, Steady
   missing_since_.reset();
   // A version that the server has forgotten is nobody's fault; all caches may hear it at once.
   if (IsExpired(trouble.status)) {
+    ++counters_.expired;
     not_before_ = now + UpTo(options_.shortest_pause);
     return ListAgain();
   }
@@ -336,7 +338,8 @@ void ReflectorMachine::PauseSlowly(SteadyTime now) {
   not_before_ = now + options_.slow_pause / 2 + UpTo(options_.slow_pause);
 }
 
-void ReflectorMachine::Progress() {
+void ReflectorMachine::Progress(SteadyTime now) {
+  heard_at_ = now;
   pause_bound_ = options_.shortest_pause;
   watches_refused_ = 0;
 }

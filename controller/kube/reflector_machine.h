@@ -51,6 +51,7 @@ struct ReflectorCounters {
   std::uint64_t events = 0;     // that changed something
   std::uint64_t disorders = 0;  // events older than one before: each is followed by a list
   std::uint64_t failures = 0;
+  std::uint64_t expired = 0;          // 410: the server had forgotten where we were
   std::uint64_t refused_objects = 0;  // without a name or a version
 };
 
@@ -122,6 +123,10 @@ class ReflectorMachine {
   [[nodiscard]] ReflectorState state() const { return state_; }
   [[nodiscard]] const std::string& trouble() const { return trouble_; }
   [[nodiscard]] const ReflectorCounters& counters() const { return counters_; }
+  // When the server last said anything of this resource; nothing: not yet. A server that watches
+  // tells at least every minute or so that nothing has changed.
+  [[nodiscard]] std::optional<SteadyTime> heard_at() const { return heard_at_; }
+  [[nodiscard]] std::size_t objects() const { return known_.size(); }
 
  private:
   using Versions = std::map<ObjectKey, std::string>;
@@ -138,7 +143,7 @@ class ReflectorMachine {
   void StateBecomes(ReflectorState state, std::string trouble);
   void PauseAfterFailure(const Trouble& trouble, SteadyTime now);
   void PauseSlowly(SteadyTime now);
-  void Progress();
+  void Progress(SteadyTime now);
   Duration UpTo(Duration bound);
 
   const ReflectorOptions options_;
@@ -161,10 +166,11 @@ class ReflectorMachine {
   std::uint64_t latest_ = 0;      // the largest version heard of since the list, as a number
   std::string continue_from_;
   std::uint32_t page_size_;
-  bool streaming_;                          // the server knows streamed lists
-  unsigned streams_failed_ = 0;             // streamed lists in a row that came to nothing
-  unsigned watches_refused_ = 0;            // in a row, by an answer of the server
-  bool heard_ = false;                      // the watch under way said something
+  bool streaming_;                // the server knows streamed lists
+  unsigned streams_failed_ = 0;   // streamed lists in a row that came to nothing
+  unsigned watches_refused_ = 0;  // in a row, by an answer of the server
+  bool heard_ = false;            // the watch under way said something
+  std::optional<SteadyTime> heard_at_;
   std::optional<SteadyTime> watch_opened_;  // the server took the watch under way
   std::optional<SteadyTime> missing_since_;
   SteadyTime resync_at_;
