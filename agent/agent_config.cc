@@ -82,6 +82,10 @@ ConfigSection ControllerSection(ControllerAddress& controller) {
            {"certificate", "PEM file that proves this node; read again when it changes",
             TextField(controller.certificate_file, "FILE")},
            {"key", "its private key, PEM", TextField(controller.key_file, "FILE")},
+           {"token-file",
+            "token of this pod, for the audience prewarm.dev, that proves this node instead; read "
+            "anew\nfor every connection",
+            TextField(controller.token_file, "FILE")},
            {"server-name", "name in the controller's certificate; empty: the address's host",
             TextField(controller.server_name, "NAME")},
            {"insecure-loopback", "dial without TLS; only loopback addresses",
@@ -140,14 +144,19 @@ void ValidateServeConfig(const AgentConfig& config, Problems& problems) {
       problems.Add("controller.addresses: \"" + address + "\" is not HOST:PORT");
     } else if (controller.insecure_loopback && !IsLoopback(address)) {
       problems.Add("controller.addresses: " + address +
-                   " is not a loopback address, so it needs ca, certificate and key");
+                   " is not a loopback address, so it needs ca, and certificate and key or "
+                   "token-file");
     }
   }
   if (controller.addresses.empty() || controller.insecure_loopback) return;
-  if (controller.ca_file.empty() || controller.certificate_file.empty() ||
-      controller.key_file.empty()) {
+  const bool certificate = !controller.certificate_file.empty();
+  const bool key = !controller.key_file.empty();
+  const bool proof =
+      (certificate && key) || (!certificate && !key && !controller.token_file.empty());
+  if (controller.ca_file.empty() || !proof) {
     problems.Add(
-        "controller.ca, controller.certificate and controller.key are needed together "
+        "controller.ca, controller.certificate and controller.key are needed together; in a "
+        "cluster controller.token-file may stand for the last two "
         "(or insecure-loopback, for a controller on this machine)");
   }
 }

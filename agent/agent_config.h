@@ -32,6 +32,7 @@ struct ControllerAddress {
   std::string ca_file;                 // signs the controller's certificate
   std::string certificate_file;        // of this node
   std::string key_file;
+  std::string token_file;          // proves this node, too; in a cluster
   std::string server_name;         // in the controller's certificate; empty: the address's host
   bool insecure_loopback = false;  // no TLS, loopback addresses only
   bool operator==(const ControllerAddress&) const = default;

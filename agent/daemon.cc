@@ -127,7 +127,8 @@ class Daemon {
 
   Status Open() {
     TRY(link_, ControllerLink::Open({loop_.get_executor(), clock_, log_, tasks_,
-                                     [this] { return State(); }, config_.controller, Identity()}));
+                                     [this] { return State(); }, config_.controller, Identity(),
+                                     survey_pool_}));
     metrics_.AddBuildInfo("prewarm_agent", PREWARM_VERSION);
     metrics_.AddProcess();
     AddAgentMetrics(metrics_, {tasks_, engine_, survey_, *link_});

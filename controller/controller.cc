@@ -24,6 +24,7 @@
 #include "common/process/log.h"
 #include "common/process/metrics.h"
 #include "common/process/stop_signals.h"
+#include "controller/access/cluster_access.h"
 #include "controller/agents/agent_registry.h"
 #include "controller/agents/link_service.h"
 #include "controller/api/grpc_service.h"
@@ -69,8 +70,15 @@ Result<HostAndPort> SplitListen(const std::string& text) {
   return HostAndPort{host, static_cast<std::uint16_t>(port)};
 }
 
+// Empty: this is no pod, or nobody told it.
+std::string PodName() {
+  const char* name = std::getenv("POD_NAME");
+  return name == nullptr ? "" : name;
+}
+
 // Of a pod, its name.
 std::string HostName() {
+  if (auto pod = PodName(); !pod.empty()) return pod;
   std::string host(256, '\0');
   ::gethostname(host.data(), host.size() - 1);
   host.resize(host.find('\0'));
@@ -99,14 +107,15 @@ Result<ControllerConfig> ReadConfig(const std::string& file, ErrorCode code) {
 // Everything that the process owns, in the order in which it is built; destroyed in reverse.
 class Controller {
  public:
-  // `kube`: the cluster, where there is one.
-  Controller(ControllerConfig config, std::string config_file, JobStore& store, Tokens& tokens,
+  // `tokens`: null where there is no file of them. `kube`: the cluster, where there is one.
+  Controller(ControllerConfig config, std::string config_file, JobStore& store, Tokens* tokens,
              const std::optional<kube::KubeConfig>& kube)
       : config_(std::move(config)),
         config_file_(std::move(config_file)),
         store_(store),
         tokens_(tokens),
-        log_(*ParseLogLevel(config_.log_level), *ParseLogFormat(config_.log_format)) {
+        log_(*ParseLogLevel(config_.log_level), *ParseLogFormat(config_.log_format)),
+        access_(kube ? MakeAccess(*kube) : nullptr) {
     metrics_.AddBuildInfo("prewarm_controller", PREWARM_VERSION);
     metrics_.AddProcess();
     AddControllerMetrics(metrics_, {jobs_, agents_, volumes_.map(), reconciler_, epoch_, clock_});
@@ -119,10 +128,7 @@ class Controller {
     main_.Spawn("controller", Main());
     serving_.Spawn("reload", ReloadOnHangup());
     if (cluster_ != nullptr) serving_.Spawn("volumes", cluster_->Watch());
-    serving_.Spawn("tokens", tokens_.Follow(file_pool_, kLookAtTokens, [this](const Status& read) {
-      if (read) log_.Info("tokens_taken");
-      if (!read) log_.Error("tokens_refused", {{"why", read.error()}});
-    }));
+    if (tokens_ != nullptr) serving_.Spawn("tokens", FollowTokens());
     loop_.run();
     file_pool_.join();
     store_pool_.join();
@@ -162,6 +168,13 @@ class Controller {
     return {};
   }
 
+  Task<void> FollowTokens() {
+    return tokens_->Follow(file_pool_, kLookAtTokens, [this](const Status& read) {
+      if (read) log_.Info("tokens_taken");
+      if (!read) log_.Error("tokens_refused", {{"why", read.error()}});
+    });
+  }
+
   // Waits for the lead, then works until it is stopped or the lead is lost.
   Task<void> Lead() {
     const auto epoch = co_await leadership_.Acquire();
@@ -179,6 +192,7 @@ class Controller {
     serving_.Spawn("prune", Prune());
     if (cluster_ != nullptr) serving_.Spawn("cluster", cluster_->Run());
     service_.SetLeading(true);
+    if (access_ != nullptr) access_->SetLeading(true);
     if (const auto kept = co_await leadership_.Keep(clock_); !kept) Lose(kept.error());
   }
 
@@ -207,10 +221,12 @@ class Controller {
     public_.Stop();
     links_.Stop();
     serving_.Stop();
+    if (access_ != nullptr) access_->Stop();
     if (http_ != nullptr) co_await http_->Stop(kGrace);
     co_await public_.Join();
     co_await links_.Join();
     co_await serving_.Join();
+    if (access_ != nullptr) co_await access_->Join();
     if (grpc_.server != nullptr) {
       // Blocks until gRPC's threads are done with us; their last words arrive on this loop.
       static_cast<void>(co_await Offload(file_pool_, [this] {
@@ -231,6 +247,31 @@ class Controller {
         {config_.kubernetes.name_space, config_.kubernetes.builder_storage_class}, config);
     if (!cluster) return log_.Error("cluster_unusable", {{"why", cluster.error()}});
     cluster_ = *std::move(cluster);
+  }
+
+  std::unique_ptr<ClusterAccess> MakeAccess(const kube::KubeConfig& kube) {
+    const auto& own = config_.kubernetes;
+    return std::make_unique<ClusterAccess>(
+        ClusterAccess::Parts{loop_.get_executor(), file_pool_, clock_, log_, metrics_, tokens_},
+        ClusterAccess::Options{own.name_space, own.agent_service_account, PodName()}, kube);
+  }
+
+  void NoteLeader() {
+    service_.SetLeader(leadership_.standing().leader);
+    agents_.SetLeader(leadership_.standing().leader);
+  }
+
+  // Where callers find the leader by the label of its pod, a standby that watches the lease is as
+  // ready as it can be. Without a cluster readiness itself tells where the leader is.
+  [[nodiscard]] Readiness Ready() const {
+    if (epoch_ != 0) return {true, "leads in epoch " + std::to_string(epoch_)};
+    if (holds_lease_) return {false, "takes over: reads what was accepted"};
+    const auto& [leader, trouble] = leadership_.standing();
+    if (!trouble.empty()) return {false, trouble};
+    auto words = "stands by: " + (leader.empty() ? "another process" : leader) + " leads";
+    if (access_ == nullptr) return {false, std::move(words)};
+    if (auto label = access_->trouble(); !label.empty()) return {false, std::move(label)};
+    return {true, words + ", and its lease is watched"};
   }
 
   Task<void> ReloadOnHangup() {
@@ -259,7 +300,7 @@ class Controller {
   ControllerConfig config_;
   const std::string config_file_;
   JobStore& store_;
-  Tokens& tokens_;
+  Tokens* const tokens_;
   Logger log_;
   SystemClock clock_;
   Metrics metrics_;
@@ -269,6 +310,9 @@ class Controller {
   int exit_code_ = 0;
   bool holds_lease_ = false;
   std::uint64_t epoch_ = 0;  // 0: does not lead, or does not know yet what was accepted
+  const std::unique_ptr<ClusterAccess> access_;  // null: there is no cluster
+  Authenticator& callers_ =
+      access_ != nullptr ? access_->callers() : static_cast<Authenticator&>(*tokens_);
 
   TaskGroup main_{loop_.get_executor()};
   TaskGroup lead_{loop_.get_executor()};
@@ -285,17 +329,18 @@ class Controller {
   Reconciler reconciler_{
       loop_.get_executor(),      clock_, log_, reconcile_metrics_, jobs_, agents_, volumes_.map(),
       ReconcilerOptions(config_)};
-  Leadership leadership_{store_, store_pool_, log_, config_.lease, HolderName()};
+  Leadership leadership_{store_,        store_pool_,  log_,
+                         config_.lease, HolderName(), [this] { NoteLeader(); }};
   ControllerService service_{{loop_.get_executor(), clock_, log_, jobs_, agents_, volumes_.map(),
                               reconciler_, config_.max_prewarms}};
-  GrpcService public_{{loop_.get_executor(), service_, tokens_, clock_},
+  GrpcService public_{{loop_.get_executor(), service_, callers_, clock_},
                       {.calls = config_.max_requests}};
-  LinkService link_{loop_.get_executor(), agents_, links_};
-  AdminPages pages_{{metrics_,
-                     [this] { return Readiness{epoch_ != 0, "stands by: another process leads"}; },
+  LinkService link_{loop_.get_executor(), agents_, links_,
+                    access_ != nullptr ? &access_->agents() : nullptr};
+  AdminPages pages_{{metrics_, [this] { return Ready(); },
                      [this] { return PrintConfig(ControllerConfigSchema(config_)); }}};
   std::unique_ptr<Cluster> cluster_;
-  RestApi rest_{{service_, tokens_, pages_, clock_, &metrics_}};
+  RestApi rest_{{service_, callers_, pages_, clock_, &metrics_}};
   std::unique_ptr<net::HttpServer> http_;
   GrpcPort grpc_;
 };
@@ -342,9 +387,13 @@ int Serve(ControllerConfig config, const std::string& config_file) {
   if (!kube) return ReportError(kube.error());
   auto store = OpenStore(config, clock, *kube);
   if (!store) return ReportError(store.error());
-  auto tokens = Tokens::Load(config.tokens_file, clock);
-  if (!tokens) return ReportError(tokens.error());
-  return Controller(std::move(config), config_file, **store, **tokens, *kube).Run();
+  std::unique_ptr<Tokens> tokens;
+  if (!config.tokens_file.empty()) {
+    auto loaded = Tokens::Load(config.tokens_file, clock);
+    if (!loaded) return ReportError(loaded.error());
+    tokens = *std::move(loaded);
+  }
+  return Controller(std::move(config), config_file, **store, tokens.get(), *kube).Run();
 }
 
 }  // namespace

@@ -87,7 +87,9 @@ ConfigSchema ControllerConfigSchema(ControllerConfig& config) {
        {}},
       {"api",
        "Who may call, and how much.",
-       {{"tokens", "file of bearer tokens: token,identity,namespace,verbs[,expires]",
+       {{"tokens",
+         "file of bearer tokens: token,identity,namespace,verbs[,expires]; in a cluster its own\n"
+         "tokens and roles count, too",
          TextField(config.tokens_file)},
         {"max-requests", "in flight; more are answered with 429",
          CountField(config.max_requests, 1, 100'000)},
@@ -110,9 +112,13 @@ ConfigSchema ControllerConfigSchema(ControllerConfig& config) {
         {"kubeconfig", "file that says where the API server is; none: as a pod of the cluster",
          TextField(config.kubernetes.kubeconfig)},
         {"context", "of that file; none: its current one", TextField(config.kubernetes.context)},
-        {"namespace", "of the lease; none: our own", TextField(config.kubernetes.name_space)},
+        {"namespace", "of the lease and the controllers' pods; none: our own",
+         TextField(config.kubernetes.name_space)},
         {"lease", "name of the Lease object that the leader holds",
          TextField(config.kubernetes.lease)},
+        {"agent-service-account",
+         "whose tokens prove which node an agent is of: NAME in that namespace, or NAMESPACE/NAME",
+         TextField(config.kubernetes.agent_service_account)},
         {"builder-storage-class", "StorageClass through which the image builder seeds models",
          TextField(config.kubernetes.builder_storage_class)}},
        {},
@@ -174,7 +180,7 @@ void ValidateControllerConfig(const ControllerConfig& config, Problems& problems
   } else if (config.client_ca_file.empty()) {
     problems.Add("listen.client-ca is missing: agents prove with it who they are");
   }
-  if (config.tokens_file.empty()) {
+  if (config.tokens_file.empty() && !config.kubernetes.enabled) {
     problems.Add("api.tokens is missing: the file that says who may call");
   }
   const auto& kubernetes = config.kubernetes;
@@ -183,6 +189,13 @@ void ValidateControllerConfig(const ControllerConfig& config, Problems& problems
   }
   if (kubernetes.kubeconfig.empty() && !kubernetes.context.empty()) {
     problems.Add("kubernetes.context names a context of kubernetes.kubeconfig, which is missing");
+  }
+  const auto& account = kubernetes.agent_service_account;
+  const auto slash = account.find('/');
+  if (account.empty() || slash == 0 || slash + 1 == account.size() ||
+      std::ranges::count(account, '/') > 1) {
+    problems.Add("kubernetes.agent-service-account: \"" + account +
+                 "\" is not NAME or NAMESPACE/NAME");
   }
   if (config.lease < std::chrono::milliseconds(200)) {
     problems.Add("jobs.lease must be at least 200ms");

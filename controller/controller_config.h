@@ -50,6 +50,7 @@ struct KubernetesConfig {
   std::string context;
   std::string name_space;  // our own; empty: that of the kubeconfig or of our pod
   std::string lease = "prewarm-controller";
+  std::string agent_service_account = "prewarm-agent";
   std::string builder_storage_class = "juicefs-sc";
   bool operator==(const KubernetesConfig&) const = default;
 };
@@ -62,7 +63,7 @@ struct ControllerConfig {
   std::string client_ca_file;  // signs the agents' certificates
   bool insecure_loopback = false;
 
-  std::string tokens_file;
+  std::string tokens_file;            // may be empty in a cluster, which has tokens of its own
   std::size_t max_requests = 256;     // in flight over both APIs
   std::size_t max_prewarms = 10'000;  // not ended
 

@@ -1,6 +1,7 @@
-// The way to one controller: mutual TLS with files that are read again when they change, or plain
-// on loopback. Every dial has a gRPC channel of its own, because a channel that is kept redials by
-// itself, without the jitter that keeps a thousand agents from hammering one controller.
+// The way to one controller: TLS with files that are read again when they change, or plain on
+// loopback; and the token that proves which node we are, where there is no certificate of our own.
+// Every dial has a gRPC channel of its own, because a channel that is kept redials by itself,
+// without the jitter that keeps a thousand agents from hammering one controller.
 #pragma once
 
 #include <grpcpp/channel.h>
@@ -12,6 +13,7 @@
 
 #include "agent/agent_config.h"
 #include "common/base/result.h"
+#include "common/base/secret.h"
 
 namespace prewarm::agent {
 
@@ -28,5 +30,9 @@ class ControllerRoute {
   std::string server_name_;
   std::shared_ptr<grpc::ChannelCredentials> credentials_;
 };
+
+// The token of controller.token-file as it is now; empty where none is configured. Blocks on the
+// file. kInvalidConfig: it cannot be read, or does not hold one line with a token.
+Result<Secret> ReadNodeToken(const std::string& file);
 
 }  // namespace prewarm::agent

@@ -6,6 +6,7 @@
 
 #include "agent/warm/end_signal.h"
 #include "common/async/deadline.h"
+#include "common/async/offload.h"
 #include "common/async/task_group.h"
 
 namespace prewarm::agent {
@@ -50,20 +51,32 @@ ControllerLink::ControllerLink(Context context, std::vector<ControllerRoute> con
 
 Task<void> ControllerLink::Run() {
   for (std::size_t i = 0; !controllers_.empty() && !co_await Stopping();) {
-    NoteEnd(co_await OneStream(controllers_[i]));
+    NoteEnd(co_await Dial(controllers_[i]));
     if (std::exchange(again_at_once_, false)) continue;
     i = (i + 1) % controllers_.size();
     if (!co_await SleepFor(backoff_.Next())) co_return;
   }
 }
 
-Task<grpc::Status> ControllerLink::OneStream(const ControllerRoute& controller) {
+Task<grpc::Status> ControllerLink::Dial(const ControllerRoute& controller) {
+  auto token = co_await Offload(
+      context_.files, [file = context_.controller.token_file] { return ReadNodeToken(file); });
+  if (!token) {
+    co_return grpc::Status(grpc::StatusCode::FAILED_PRECONDITION, token.error().message);
+  }
+  co_return co_await OneStream(controller, *std::move(token));
+}
+
+// A token goes along on TLS or loopback only: there is no other way (ValidateServeConfig).
+Task<grpc::Status> ControllerLink::OneStream(const ControllerRoute& controller, Secret token) {
   auto channel = controller.Dial();
+  auto call = std::make_shared<grpc::ClientContext>();
+  if (!token.empty()) call->AddMetadata("authorization", "Bearer " + token.Reveal());
   const auto stub = v1::AgentLink::NewStub(channel);
   const auto status = std::make_shared<grpc::Status>();
   const auto over = std::make_shared<EndSignal>(context_.executor);
   stream_ = ClientStreamReactor<v1::ControllerMessage, v1::AgentMessage>::Start(
-      context_.executor, std::make_shared<grpc::ClientContext>(),
+      context_.executor, std::move(call),
       [&stub](auto* context, auto* reactor) { stub->async()->Connect(context, reactor); },
       [status, over](const grpc::Status& end) {
         *status = end;

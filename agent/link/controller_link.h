@@ -6,6 +6,7 @@
 #include <prewarm/v1/agent_link.grpc.pb.h>
 
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -37,6 +38,7 @@ class ControllerLink {
     std::function<NodeState()> state;  // the node as it is
     ControllerAddress controller;
     NodeIdentity identity;
+    boost::asio::thread_pool& files;  // reads the token
   };
   // kInvalidConfig names the certificate file that cannot be read.
   static Result<std::unique_ptr<ControllerLink>> Open(Context context);
@@ -62,8 +64,9 @@ class ControllerLink {
   using SharedStream = std::shared_ptr<Stream>;
 
   ControllerLink(Context context, std::vector<ControllerRoute> controllers);
-  // One stream from hello to its end; how it ended.
-  Task<grpc::Status> OneStream(const ControllerRoute& controller);
+  // One stream from hello to its end; how it ended. `token` may be empty.
+  Task<grpc::Status> OneStream(const ControllerRoute& controller, Secret token);
+  Task<grpc::Status> Dial(const ControllerRoute& controller);
   Task<Status> Talk(SharedStream stream);
   Task<Status> Listen(SharedStream stream);
   Task<void> Report(SharedStream stream);

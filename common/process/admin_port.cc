@@ -33,8 +33,9 @@ net::HttpResponse AdminPages::Health() const { return Page("ok\n"); }
 
 net::HttpResponse AdminPages::Ready() const {
   const Readiness readiness = sources_.readiness();
-  if (readiness.ready) return Page("ready\n");
-  return Page("not ready: " + readiness.reason + "\n", kPlainText, 503);
+  const auto& [ready, reason] = readiness;
+  if (ready) return Page(reason.empty() ? "ready\n" : "ready: " + reason + "\n");
+  return Page("not ready: " + reason + "\n", kPlainText, 503);
 }
 
 net::HttpResponse AdminPages::Config() const {

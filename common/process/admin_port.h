@@ -14,7 +14,7 @@ namespace prewarm {
 
 struct Readiness {
   bool ready = false;
-  std::string reason;  // why not, for people; never a secret
+  std::string reason;  // why not, or what more there is to know, for people; never a secret
 };
 
 // The pages alone, for a program that has them on a port with other things. Lives as long as it is

@@ -14,6 +14,20 @@ constexpr auto kHelloLimit = std::chrono::seconds(10);
 constexpr std::size_t kQueueLimit = 4096;
 constexpr int kSilentIntervals = 3;
 
+grpc::Status CheckIdentity(const std::string& node, const AgentPeer& peer) {
+  constexpr auto kDenied = grpc::StatusCode::PERMISSION_DENIED;
+  if (!peer.proven) {
+    if (peer.loopback && !peer.tls) return grpc::Status::OK;
+    return {kDenied,
+            "an agent has to prove which node it is of: by a certificate, or by "
+            "controller.token-file in a cluster"};
+  }
+  if (std::ranges::find(peer.names, node) != peer.names.end()) return grpc::Status::OK;
+  if (peer.by_token)
+    return {kDenied, "the token is that of node " + peer.names.front() + ", not of " + node};
+  return {kDenied, "the certificate is not that of node " + node};
+}
+
 }  // namespace
 
 // One connected agent. Ends when its stream does, or when a newer stream of the same process takes
@@ -55,18 +69,24 @@ Task<std::optional<v1::Hello>> AgentRegistry::ReceiveHello(
   co_return std::move(*first->mutable_hello());
 }
 
+void AgentRegistry::Refuse(AgentStream& stream, const std::string& node,
+                           const grpc::Status& why) const {
+  log_.Warn("agent_refused", {{"node", node}, {"why", why.error_message()}});
+  stream.End(why);
+}
+
 grpc::Status AgentRegistry::Admit(const v1::Hello& hello, const AgentPeer& peer) {
-  if (epoch_ == 0) return {grpc::StatusCode::FAILED_PRECONDITION, "this controller does not lead"};
+  if (epoch_ == 0) {
+    const auto whom = leader_.empty() ? "" : ": " + leader_ + " does";
+    return {grpc::StatusCode::UNAVAILABLE, "this controller does not lead" + whom};
+  }
   if (hello.newest_epoch() > epoch_) {
     return {grpc::StatusCode::FAILED_PRECONDITION, "another controller leads in a later epoch"};
   }
   if (hello.node().empty() || hello.node().size() > 253) {
     return {grpc::StatusCode::INVALID_ARGUMENT, "a node name has 1 to 253 characters"};
   }
-  if (peer.secure && std::ranges::find(peer.names, hello.node()) == peer.names.end()) {
-    return {grpc::StatusCode::PERMISSION_DENIED,
-            "the certificate is not that of node " + hello.node()};
-  }
+  if (auto stranger = CheckIdentity(hello.node(), peer); !stranger.ok()) return stranger;
   const auto* other = SessionOf(hello.node());
   if (other == nullptr || other->instance == hello.instance()) return grpc::Status::OK;
   if (clock_.Now() - other->heard > options_.status_interval * 2) return grpc::Status::OK;
@@ -77,9 +97,7 @@ Task<void> AgentRegistry::Serve(std::shared_ptr<AgentStream> stream, AgentPeer p
   const auto hello = co_await ReceiveHello(stream);
   if (!hello) co_return;
   if (const auto refused = Admit(*hello, peer); !refused.ok()) {
-    log_.Warn("agent_refused", {{"node", hello->node()}, {"why", refused.error_message()}});
-    stream->End(refused);
-    co_return;
+    co_return Refuse(*stream, hello->node(), refused);
   }
   const auto session = Register(*hello, stream, peer);
   co_await Listen(session);
@@ -95,7 +113,7 @@ std::shared_ptr<AgentRegistry::Session> AgentRegistry::Register(const v1::Hello&
   auto session = std::make_shared<Session>();
   session->node = hello.node();
   session->instance = hello.instance();
-  session->may_have_credentials = peer.secure || peer.loopback;
+  session->may_have_credentials = (peer.tls && peer.proven) || peer.loopback;
   session->stream = std::move(stream);
   session->heard = clock_.Now();
   sessions_[hello.node()] = session;
@@ -210,8 +228,9 @@ void AgentRegistry::Send(const Order& order, const VolumeDescriptor& volume,
   if (const auto told = session->volumes.find(volume.name);
       told == session->volumes.end() || told->second != volume) {
     if (volume.holds_credentials && !session->may_have_credentials) {
-      log_.Error("credentials_withheld",
-                 {{"node", order.node}, {"volume", volume.name}, {"why", "no mutual TLS"}});
+      log_.Error(
+          "credentials_withheld",
+          {{"node", order.node}, {"volume", volume.name}, {"why", "its node is not proven"}});
       return;
     }
     session->volumes[volume.name] = volume;

@@ -24,11 +24,13 @@ namespace prewarm::controller {
 
 using AgentStream = MessageStream<v1::AgentMessage, v1::ControllerMessage>;
 
-// Who is at the other end, as the transport proved it.
+// Who is at the other end, as far as that was proven.
 struct AgentPeer {
-  bool secure = false;             // mutual TLS
-  std::vector<std::string> names;  // of the client certificate; an agent may only be one of them
-  bool loopback = false;
+  bool tls = false;                // we proved who we are, and nobody else can read along
+  bool proven = false;             // by a client certificate, or a token
+  std::vector<std::string> names;  // that were proven; an agent may only be one of them
+  bool by_token = false;
+  bool loopback = false;  // without TLS nobody else is let in
 };
 
 class AgentRegistry {
@@ -49,9 +51,14 @@ class AgentRegistry {
 
   // 0 while this process does not lead: streams are then refused, and those that exist are ended.
   void SetEpoch(std::uint64_t epoch);
+  // Who leads instead, for the words of such refusals; empty: not known.
+  void SetLeader(std::string leader) { leader_ = std::move(leader); }
 
   // One agent's stream, until it ends. Started by the link service.
   Task<void> Serve(std::shared_ptr<AgentStream> stream, AgentPeer peer);
+  // Ends a stream that is not to be served, and logs it; `node`: what it says it is, if that is
+  // known.
+  void Refuse(AgentStream& stream, const std::string& node, const grpc::Status& why) const;
 
   // Every node seen since the start, by name; `connected` tells which are there.
   [[nodiscard]] std::vector<Node> Nodes() const;
@@ -89,6 +96,7 @@ class AgentRegistry {
   const Options options_;
   std::function<void()> changed_;
   std::uint64_t epoch_ = 0;
+  std::string leader_;
   std::map<std::string, std::shared_ptr<Session>> sessions_;  // by node
   std::map<std::string, Node> nodes_;
   std::vector<Report> reports_;

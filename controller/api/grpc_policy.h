@@ -12,26 +12,26 @@ namespace prewarm::controller {
 
 struct MethodPolicy {
   std::string_view method;
-  Verb verb;
+  Right right;
 };
 
 inline constexpr std::array<MethodPolicy, 11> kGrpcPolicy{{
-    {"CreatePrewarm", Verb::kCreate},
-    {"PlanPrewarm", Verb::kCreate},
-    {"GetPrewarm", Verb::kGet},
-    {"ListPrewarms", Verb::kGet},
-    {"CancelPrewarm", Verb::kCancel},
-    {"WatchPrewarm", Verb::kGet},
-    {"ListNodes", Verb::kGet},
-    {"GetNode", Verb::kGet},
-    {"ListVolumes", Verb::kGet},
-    {"GetVolume", Verb::kGet},
-    {"ListFiles", Verb::kGet},
+    {"CreatePrewarm", {Action::kCreate, Subject::kPrewarms}},
+    {"PlanPrewarm", {Action::kCreate, Subject::kPrewarms}},
+    {"GetPrewarm", {Action::kGet, Subject::kPrewarms}},
+    {"ListPrewarms", {Action::kList, Subject::kPrewarms}},
+    {"CancelPrewarm", {Action::kDelete, Subject::kPrewarms}},
+    {"WatchPrewarm", {Action::kWatch, Subject::kPrewarms}},
+    {"ListNodes", {Action::kList, Subject::kNodes}},
+    {"GetNode", {Action::kGet, Subject::kNodes}},
+    {"ListVolumes", {Action::kList, Subject::kVolumes}},
+    {"GetVolume", {Action::kGet, Subject::kVolumes}},
+    {"ListFiles", {Action::kGet, Subject::kVolumes}},
 }};
 
-consteval Verb VerbOf(std::string_view method) {
+consteval Right RightOf(std::string_view method) {
   for (const auto& entry : kGrpcPolicy) {
-    if (entry.method == method) return entry.verb;
+    if (entry.method == method) return entry.right;
   }
   throw "the method has no entry in kGrpcPolicy";
 }

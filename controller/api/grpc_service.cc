@@ -54,11 +54,33 @@ Problem ServiceStops() {
           std::chrono::seconds(1)};
 }
 
-// Given twice, the header counts as not given: there is no telling which one a proxy has checked.
-std::optional<std::string_view> AuthorizationOf(const grpc::CallbackServerContext& context) {
-  const auto [first, last] = context.client_metadata().equal_range("authorization");
+// Given twice, a header counts as not given: there is no telling which one a proxy has checked.
+std::optional<std::string> OnlyHeader(const grpc::CallbackServerContext& context,
+                                      const char* name) {
+  const auto [first, last] = context.client_metadata().equal_range(name);
   if (first == last || std::next(first) != last) return std::nullopt;
-  return std::string_view(first->second.data(), first->second.size());
+  return std::string(first->second.data(), first->second.size());
+}
+
+// The thing that a request is about, where it names one.
+template <class In>
+std::string ObjectOf(const In& request) {
+  if constexpr (requires { request.id(); }) {
+    return request.id();
+  } else if constexpr (requires { request.name(); }) {
+    return request.name();
+  } else if constexpr (requires { request.volume(); }) {
+    return request.volume();
+  } else {
+    return {};
+  }
+}
+
+template <class In>
+AccessRequest AccessOf(const grpc::CallbackServerContext& context, Right right, const In& request) {
+  const bool single = right.action != Action::kList && right.action != Action::kCreate;
+  return {OnlyHeader(context, "authorization"), right,
+          OnlyHeader(context, kNamespaceKey).value_or(""), single ? ObjectOf(request) : ""};
 }
 
 Duration TimeFor(const grpc::CallbackServerContext& context, const Clock& clock, Duration most) {
@@ -127,15 +149,54 @@ Task<void> Answer(Task<ApiResult<View>> work, std::shared_ptr<CallEnd> end, bool
   }
 }
 
-// Sends every change until the final one.
-Task<void> Watch(PrewarmService& service, Caller caller, std::string id, GrpcLimits limits, Place,
-                 WatchReactor* reactor) {
+// Who calls, where that was not clear at once.
+Task<ApiResult<Caller>> Identify(Authenticator& authenticator, std::optional<Caller> caller,
+                                 AccessRequest access) {
+  if (caller) co_return *std::move(caller);
+  co_return co_await authenticator.Ask(std::move(access));
+}
+
+// What the work of a call becomes. Nothing is said about a request to somebody who may not make it.
+template <class Arguments, class Work>
+auto WhenIdentified(Task<ApiResult<Caller>> identify, PrewarmService& service,
+                    ApiResult<Arguments> arguments, Work work)
+    -> decltype(work(service, Caller(), *std::move(arguments))) {
+  auto caller = co_await std::move(identify);
+  if (!caller) co_return Refuse(std::move(caller).error());
+  if (!arguments) co_return Refuse(std::move(arguments).error());
+  co_return co_await work(service, *std::move(caller), *std::move(arguments));
+}
+
+// What a watch is about, and for whom.
+struct WatchOrder {
+  Caller caller;
+  AccessRequest access;
+  std::string id;
+};
+
+// One look of a watch. A token that expires, or is taken back, ends what was begun with it; that
+// nobody can say so at the moment does not.
+Task<ApiResult<PrewarmService::Change>> NextChange(PrewarmService& service,
+                                                   Authenticator& authenticator, WatchOrder order,
+                                                   std::uint64_t seen) {
   constexpr auto kLookAgain = std::chrono::seconds(15);
+  auto change = co_await service.Watch(order.caller, order.id, seen, kLookAgain);
+  if (seen == 0 || co_await Stopping()) co_return change;
+  if (auto still = co_await authenticator.Find(std::move(order.access));
+      !still && still.error().kind != ProblemKind::kUnavailable) {
+    co_return Refuse(std::move(still).error());
+  }
+  co_return change;
+}
+
+// Sends every change until the final one.
+Task<void> Watch(PrewarmService& service, Authenticator& authenticator, WatchOrder order,
+                 GrpcLimits limits, WatchReactor* reactor) {
   const auto end = reactor->end();
   std::uint64_t seen = 0;
   bool first = true;
   while (true) {
-    auto change = co_await end->Before(service.Watch(caller, id, seen, kLookAgain));
+    auto change = co_await end->Before(NextChange(service, authenticator, order, seen));
     const bool stopping = co_await Stopping();
     if (!change) {
       co_return FinishUnanswered(*reactor->context(), *reactor, end->gone(), stopping);
@@ -155,10 +216,26 @@ Task<void> Watch(PrewarmService& service, Caller caller, std::string id, GrpcLim
   }
 }
 
+// As Watch, once it is known who calls.
+Task<void> BeginWatch(PrewarmService& service, Authenticator& authenticator,
+                      std::optional<Caller> known, AccessRequest access, ApiResult<std::string> id,
+                      GrpcLimits limits, Place, WatchReactor* reactor) {
+  auto& context = *reactor->context();
+  auto caller = co_await reactor->end()->Before(Identify(authenticator, std::move(known), access));
+  if (!caller) {
+    co_return FinishUnanswered(context, *reactor, reactor->end()->gone(), co_await Stopping());
+  }
+  if (!*caller) co_return FinishWith(context, *reactor, caller->error());
+  if (!id) co_return FinishWith(context, *reactor, id.error());
+  WatchOrder order{**std::move(caller), std::move(access), *std::move(id)};
+  co_await Watch(service, authenticator, std::move(order), limits, reactor);
+}
+
 }  // namespace
 
 struct GrpcService::Admission {
-  Caller caller;
+  std::optional<Caller> caller;  // nothing: to be asked about
+  AccessRequest access;
   Place place;
 };
 
@@ -170,32 +247,35 @@ GrpcService::GrpcService(const Parts& parts, const GrpcLimits& limits)
       limits_(limits),
       group_(parts.control) {}
 
-// Strangers take no place, and learn nothing about how busy the controller is.
-ApiResult<GrpcService::Admission> GrpcService::Admit(const grpc::CallbackServerContext& context,
-                                                     Verb verb, std::atomic<std::size_t>& count,
-                                                     std::size_t most) {
-  auto caller = authenticator_.Check(AuthorizationOf(context), verb);
-  if (!caller) return Refuse(std::move(caller).error());
+// Strangers take no place, and learn nothing about how busy the controller is. Those who have to be
+// asked about take theirs before, for as long as that takes.
+ApiResult<GrpcService::Admission> GrpcService::Admit(AccessRequest access,
+                                                     std::atomic<std::size_t>& count,
+                                                     std::size_t most) const {
+  auto known = authenticator_.Check(access);
+  if (known && !*known) return Refuse(std::move(*known).error());
   auto place = Place::Take(count, most);
   if (!place) return Refuse(TooManyCalls());
-  return Admission{*std::move(caller), *std::move(place)};
+  Admission admission{{}, std::move(access), *std::move(place)};
+  if (known) admission.caller = **std::move(known);
+  return admission;
 }
 
 template <class In, class Out, class Work>
-grpc::ServerUnaryReactor* GrpcService::Serve(grpc::CallbackServerContext* context, Verb verb,
+grpc::ServerUnaryReactor* GrpcService::Serve(grpc::CallbackServerContext* context, Right right,
                                              const In& request, Out* response, Work work,
                                              WhenGone when_gone) {
-  auto admission = Admit(*context, verb, calls_, limits_.calls);
+  auto admission = Admit(AccessOf(*context, right, request), calls_, limits_.calls);
   if (!admission) return RefuseCall(*context, admission.error());
-  auto arguments = FromWire(request);
-  if (!arguments) return RefuseCall(*context, arguments.error());
   const auto end = std::make_shared<CallEnd>(control_, TimeFor(*context, clock_, limits_.call));
   auto* reactor = new UnaryReactor(end);
   asio::post(control_, [this, end, work, when_gone, admission = *std::move(admission),
-                        arguments = *std::move(arguments),
+                        arguments = FromWire(request),
                         reply = Reply<Out>{context, reactor, response}]() mutable {
-    auto task = Answer(work(service_, std::move(admission.caller), std::move(arguments)), end,
-                       when_gone == WhenGone::kGoOn, std::move(admission.place), reply);
+    auto identify =
+        Identify(authenticator_, std::move(admission.caller), std::move(admission.access));
+    auto task = Answer(WhenIdentified(std::move(identify), service_, std::move(arguments), work),
+                       end, when_gone == WhenGone::kGoOn, std::move(admission.place), reply);
     if (!group_.Spawn("gRPC call", std::move(task))) {
       FinishWith(*reply.context, *reply.reactor, ServiceStops());
     }
@@ -207,7 +287,7 @@ grpc::ServerUnaryReactor* GrpcService::CreatePrewarm(grpc::CallbackServerContext
                                                      const v1::CreatePrewarmRequest* request,
                                                      v1::Prewarm* response) {
   return Serve(
-      context, VerbOf("CreatePrewarm"), *request, response,
+      context, RightOf("CreatePrewarm"), *request, response,
       [](PrewarmService& service, Caller caller, CreateRequest create) {
         return service.Create(std::move(caller), std::move(create));
       },
@@ -217,7 +297,7 @@ grpc::ServerUnaryReactor* GrpcService::CreatePrewarm(grpc::CallbackServerContext
 grpc::ServerUnaryReactor* GrpcService::PlanPrewarm(grpc::CallbackServerContext* context,
                                                    const v1::CreatePrewarmRequest* request,
                                                    v1::PrewarmPlan* response) {
-  return Serve(context, VerbOf("PlanPrewarm"), *request, response,
+  return Serve(context, RightOf("PlanPrewarm"), *request, response,
                [](PrewarmService& service, Caller caller, CreateRequest create) {
                  return service.Plan(std::move(caller), std::move(create));
                });
@@ -227,7 +307,7 @@ grpc::ServerUnaryReactor* GrpcService::GetPrewarm(grpc::CallbackServerContext* c
                                                   const v1::GetPrewarmRequest* request,
                                                   v1::Prewarm* response) {
   return Serve(
-      context, VerbOf("GetPrewarm"), *request, response,
+      context, RightOf("GetPrewarm"), *request, response,
       [](PrewarmService& service, Caller caller, std::string id) -> Task<ApiResult<PrewarmView>> {
         co_return service.Get(caller, id);
       });
@@ -236,7 +316,7 @@ grpc::ServerUnaryReactor* GrpcService::GetPrewarm(grpc::CallbackServerContext* c
 grpc::ServerUnaryReactor* GrpcService::ListPrewarms(grpc::CallbackServerContext* context,
                                                     const v1::ListPrewarmsRequest* request,
                                                     v1::ListPrewarmsResponse* response) {
-  return Serve(context, VerbOf("ListPrewarms"), *request, response,
+  return Serve(context, RightOf("ListPrewarms"), *request, response,
                [](PrewarmService& service, Caller caller,
                   ListRequest list) -> Task<ApiResult<Page<PrewarmView>>> {
                  co_return service.List(caller, list.filter, list.page);
@@ -247,7 +327,7 @@ grpc::ServerUnaryReactor* GrpcService::CancelPrewarm(grpc::CallbackServerContext
                                                      const v1::CancelPrewarmRequest* request,
                                                      v1::Prewarm* response) {
   return Serve(
-      context, VerbOf("CancelPrewarm"), *request, response,
+      context, RightOf("CancelPrewarm"), *request, response,
       [](PrewarmService& service, Caller caller, std::string id) {
         return service.Cancel(std::move(caller), std::move(id));
       },
@@ -260,20 +340,17 @@ grpc::ServerWriteReactor<v1::Prewarm>* GrpcService::WatchPrewarm(
   const auto end =
       std::make_shared<CallEnd>(control_, TimeFor(*context, clock_, std::chrono::hours(24 * 365)));
   auto* reactor = new WatchReactor(control_, *context, end);
-  auto admission = Admit(*context, VerbOf("WatchPrewarm"), watches_, limits_.watches);
+  auto admission =
+      Admit(AccessOf(*context, RightOf("WatchPrewarm"), *request), watches_, limits_.watches);
   if (!admission) {
     FinishWith(*context, *reactor, admission.error());
     return reactor;
   }
-  auto id = FromWire(*request);
-  if (!id) {
-    FinishWith(*context, *reactor, id.error());
-    return reactor;
-  }
   asio::post(control_, [this, context, reactor, admission = *std::move(admission),
-                        id = *std::move(id)]() mutable {
-    auto task = Watch(service_, std::move(admission.caller), std::move(id), limits_,
-                      std::move(admission.place), reactor);
+                        id = FromWire(*request)]() mutable {
+    auto task = BeginWatch(service_, authenticator_, std::move(admission.caller),
+                           std::move(admission.access), std::move(id), limits_,
+                           std::move(admission.place), reactor);
     if (!group_.Spawn("gRPC watch", std::move(task))) {
       FinishWith(*context, *reactor, ServiceStops());
     }
@@ -284,7 +361,7 @@ grpc::ServerWriteReactor<v1::Prewarm>* GrpcService::WatchPrewarm(
 grpc::ServerUnaryReactor* GrpcService::ListNodes(grpc::CallbackServerContext* context,
                                                  const v1::ListNodesRequest* request,
                                                  v1::ListNodesResponse* response) {
-  return Serve(context, VerbOf("ListNodes"), *request, response,
+  return Serve(context, RightOf("ListNodes"), *request, response,
                [](PrewarmService& service, Caller caller, PageRequest page)
                    -> Task<ApiResult<Page<NodeView>>> { co_return service.Nodes(caller, page); });
 }
@@ -293,7 +370,7 @@ grpc::ServerUnaryReactor* GrpcService::GetNode(grpc::CallbackServerContext* cont
                                                const v1::GetNodeRequest* request,
                                                v1::Node* response) {
   return Serve(
-      context, VerbOf("GetNode"), *request, response,
+      context, RightOf("GetNode"), *request, response,
       [](PrewarmService& service, Caller caller, std::string name) -> Task<ApiResult<NodeView>> {
         co_return service.NodeNamed(caller, name);
       });
@@ -302,7 +379,7 @@ grpc::ServerUnaryReactor* GrpcService::GetNode(grpc::CallbackServerContext* cont
 grpc::ServerUnaryReactor* GrpcService::ListVolumes(grpc::CallbackServerContext* context,
                                                    const v1::ListVolumesRequest* request,
                                                    v1::ListVolumesResponse* response) {
-  return Serve(context, VerbOf("ListVolumes"), *request, response,
+  return Serve(context, RightOf("ListVolumes"), *request, response,
                [](PrewarmService& service, Caller caller,
                   PageRequest page) -> Task<ApiResult<Page<VolumeView>>> {
                  co_return service.Volumes(caller, page);
@@ -313,7 +390,7 @@ grpc::ServerUnaryReactor* GrpcService::GetVolume(grpc::CallbackServerContext* co
                                                  const v1::GetVolumeRequest* request,
                                                  v1::VolumeStatus* response) {
   return Serve(
-      context, VerbOf("GetVolume"), *request, response,
+      context, RightOf("GetVolume"), *request, response,
       [](PrewarmService& service, Caller caller, std::string name) -> Task<ApiResult<VolumeView>> {
         co_return service.VolumeNamed(caller, name);
       });
@@ -322,7 +399,7 @@ grpc::ServerUnaryReactor* GrpcService::GetVolume(grpc::CallbackServerContext* co
 grpc::ServerUnaryReactor* GrpcService::ListFiles(grpc::CallbackServerContext* context,
                                                  const v1::ListFilesRequest* request,
                                                  v1::ListFilesResponse* response) {
-  return Serve(context, VerbOf("ListFiles"), *request, response,
+  return Serve(context, RightOf("ListFiles"), *request, response,
                [](PrewarmService& service, Caller caller, FilesRequest files) {
                  return service.Files(std::move(caller), std::move(files.volume),
                                       std::move(files.path), std::move(files.page));

@@ -1,6 +1,7 @@
 // prewarm.v1.PrewarmService for callers. gRPC calls in on threads of its own: there a call is let
-// in (who is it, is there room, is the request right), then it hops to the control executor, where
-// the PrewarmService answers. Nothing waits on a thread of gRPC.
+// in (is it a stranger's, is there room), then it hops to the control executor, where callers who
+// are not known yet are asked about and the PrewarmService answers. Nothing waits on a thread of
+// gRPC.
 #pragma once
 
 #include <grpcpp/support/server_callback.h>
@@ -34,7 +35,7 @@ class GrpcService final : public v1::PrewarmService::CallbackService {
   struct Parts {
     boost::asio::any_io_executor control;
     PrewarmService& service;
-    const Authenticator& authenticator;
+    Authenticator& authenticator;
     const Clock& clock;
   };
   explicit GrpcService(const Parts& parts, const GrpcLimits& limits = {});
@@ -83,16 +84,16 @@ class GrpcService final : public v1::PrewarmService::CallbackService {
   };
   struct Admission;
 
-  ApiResult<Admission> Admit(const grpc::CallbackServerContext& context, Verb verb,
-                             std::atomic<std::size_t>& count, std::size_t most);
+  ApiResult<Admission> Admit(AccessRequest access, std::atomic<std::size_t>& count,
+                             std::size_t most) const;
   template <class In, class Out, class Work>
-  grpc::ServerUnaryReactor* Serve(grpc::CallbackServerContext* context, Verb verb,
+  grpc::ServerUnaryReactor* Serve(grpc::CallbackServerContext* context, Right right,
                                   const In& request, Out* response, Work work,
                                   WhenGone when_gone = WhenGone::kStop);
 
   boost::asio::any_io_executor control_;
   PrewarmService& service_;
-  const Authenticator& authenticator_;
+  Authenticator& authenticator_;
   const Clock& clock_;
   const GrpcLimits limits_;
   TaskGroup group_;

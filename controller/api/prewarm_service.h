@@ -20,6 +20,8 @@ namespace prewarm::controller {
 struct Caller {
   std::string identity;
   std::string name_space;  // prewarms of other namespaces do not exist for the caller
+  // Also volumes that are for other namespaces: the right was to all of them.
+  bool every_volume = false;
 };
 
 struct TaskView {

@@ -46,11 +46,19 @@ net::HttpResponse NoSuchMethod(const std::string& allow) {
   return answer;
 }
 
-// Given twice, the header counts as not given: there is no telling which one a proxy has checked.
-std::optional<std::string_view> AuthorizationOf(const net::HttpServerRequest& request) {
-  const auto first = request.Header("Authorization");
-  if (!first) return std::nullopt;
-  return request.Count("Authorization") == 1 ? first : std::nullopt;
+// Given twice, a header counts as not given: there is no telling which one a proxy has checked.
+std::optional<std::string> OnlyHeader(const net::HttpServerRequest& request,
+                                      std::string_view name) {
+  const auto first = request.Header(name);
+  if (!first || request.Count(name) != 1) return std::nullopt;
+  return std::string(*first);
+}
+
+AccessRequest AccessOf(const net::HttpServerRequest& request, const RouteMatch& match,
+                       Right right) {
+  return {OnlyHeader(request, "Authorization"), right,
+          OnlyHeader(request, kNamespaceHeader).value_or(""),
+          match.arguments.empty() ? "" : match.arguments.front()};
 }
 
 }  // namespace
@@ -79,12 +87,14 @@ Task<void> RestApi::Serve(const net::HttpServerRequest& request, net::HttpReply&
 // Nothing of the request is looked at before the caller is known.
 Task<void> RestApi::LetIn(RouteMatch match, const net::HttpServerRequest& request,
                           net::HttpReply& reply) {
-  RestCall call{parts_, request, reply, {}, std::move(match.arguments)};
-  if (const auto verb = match.route->policy.verb()) {
-    auto caller = parts_.authenticator.Check(AuthorizationOf(request), *verb);
+  RestCall call{parts_, request, reply, {}, {}, {}};
+  if (const auto right = match.route->policy.right()) {
+    call.access = AccessOf(request, match, *right);
+    auto caller = co_await parts_.authenticator.Find(call.access);
     if (!caller) co_return co_await reply.Send(ProblemAnswer(caller.error()));
     call.caller = *std::move(caller);
   }
+  call.arguments = std::move(match.arguments);
   co_await match.route->handle(call);
 }
 

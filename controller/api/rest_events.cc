@@ -47,10 +47,10 @@ Task<void> Follow(RestCall& call, std::string id, Change change) {
   while (!IsFinal(change.view.prewarm.state) && co_await SleepFor(kBetweenEvents)) {
     auto next = co_await call.parts.service.Watch(call.caller, id, change.version, kLongestSilence);
     if (co_await Stopping()) co_return;
-    // A token that expires, or is taken back, ends what was begun with it.
-    if (auto still =
-            call.parts.authenticator.Check(call.request.Header("Authorization"), Verb::kGet);
-        !still) {
+    // A token that expires, or is taken back, ends what was begun with it. That nobody can say so
+    // at the moment does not.
+    if (auto still = co_await call.parts.authenticator.Find(call.access);
+        !still && still.error().kind != ProblemKind::kUnavailable) {
       next = Refuse(std::move(still).error());
     }
     if (!next) {

@@ -9,28 +9,32 @@ namespace prewarm::controller {
 namespace {
 
 constexpr auto kAnybody = RoutePolicy::Anybody();
-constexpr auto kGet = RoutePolicy::Needs(Verb::kGet);
-constexpr auto kCreate = RoutePolicy::Needs(Verb::kCreate);
-constexpr auto kCancel = RoutePolicy::Needs(Verb::kCancel);
-constexpr auto kMetrics = RoutePolicy::Needs(Verb::kMetrics);
+constexpr RoutePolicy May(Action action, Subject subject) {
+  return RoutePolicy::Needs({action, subject});
+}
+constexpr auto kList = Action::kList;
+constexpr auto kGet = Action::kGet;
+constexpr auto kPrewarms = Subject::kPrewarms;
+constexpr auto kNodes = Subject::kNodes;
+constexpr auto kVolumes = Subject::kVolumes;
 
 constexpr auto kRoutes = std::to_array<Route>({
-    {"GET", "/api/v1/prewarms", kGet, rest::ListPrewarms},
-    {"POST", "/api/v1/prewarms", kCreate, rest::CreatePrewarm},
-    {"POST", "/api/v1/prewarms:plan", kCreate, rest::PlanPrewarm},
-    {"GET", "/api/v1/prewarms/{id}", kGet, rest::GetPrewarm},
-    {"DELETE", "/api/v1/prewarms/{id}", kCancel, rest::CancelPrewarm},
-    {"GET", "/api/v1/prewarms/{id}/events", kGet, rest::FollowPrewarm},
-    {"GET", "/api/v1/nodes", kGet, rest::ListNodes},
-    {"GET", "/api/v1/nodes/{name}", kGet, rest::GetNode},
-    {"GET", "/api/v1/volumes", kGet, rest::ListVolumes},
-    {"GET", "/api/v1/volumes/{name}", kGet, rest::GetVolume},
-    {"GET", "/api/v1/volumes/{name}/files", kGet, rest::ListFiles},
+    {"GET", "/api/v1/prewarms", May(kList, kPrewarms), rest::ListPrewarms},
+    {"POST", "/api/v1/prewarms", May(Action::kCreate, kPrewarms), rest::CreatePrewarm},
+    {"POST", "/api/v1/prewarms:plan", May(Action::kCreate, kPrewarms), rest::PlanPrewarm},
+    {"GET", "/api/v1/prewarms/{id}", May(kGet, kPrewarms), rest::GetPrewarm},
+    {"DELETE", "/api/v1/prewarms/{id}", May(Action::kDelete, kPrewarms), rest::CancelPrewarm},
+    {"GET", "/api/v1/prewarms/{id}/events", May(Action::kWatch, kPrewarms), rest::FollowPrewarm},
+    {"GET", "/api/v1/nodes", May(kList, kNodes), rest::ListNodes},
+    {"GET", "/api/v1/nodes/{name}", May(kGet, kNodes), rest::GetNode},
+    {"GET", "/api/v1/volumes", May(kList, kVolumes), rest::ListVolumes},
+    {"GET", "/api/v1/volumes/{name}", May(kGet, kVolumes), rest::GetVolume},
+    {"GET", "/api/v1/volumes/{name}/files", May(kGet, kVolumes), rest::ListFiles},
     {"GET", "/openapi.yaml", kAnybody, rest::OpenApi},
     {"GET", "/healthz", kAnybody, rest::Health},
     {"GET", "/readyz", kAnybody, rest::Ready},
-    {"GET", "/metrics", kMetrics, rest::MetricsPage},
-    {"GET", "/config", kMetrics, rest::Config},
+    {"GET", "/metrics", May(kGet, Subject::kMetrics), rest::MetricsPage},
+    {"GET", "/config", May(kGet, Subject::kConfig), rest::Config},
 });
 
 // The arguments, if the path fits. An empty segment is no argument.

@@ -20,7 +20,7 @@ namespace prewarm::controller {
 // What every call may use.
 struct RestParts {
   PrewarmService& service;
-  const Authenticator& authenticator;
+  Authenticator& authenticator;
   const AdminPages& pages;
   const Clock& clock;
   Metrics* metrics = nullptr;  // counts requests there
@@ -31,20 +31,21 @@ struct RestCall {
   const RestParts& parts;
   const net::HttpServerRequest& request;
   net::HttpReply& reply;
+  AccessRequest access;                // as it was asked for
   Caller caller;                       // nobody, where anybody may call
   std::vector<std::string> arguments;  // what stands for the {…} of the pattern, decoded
 };
 
-// Who may call: anybody, or who has a verb. There is no default.
+// Who may call: anybody, or who has a right. There is no default.
 class RoutePolicy {
  public:
   static constexpr RoutePolicy Anybody() { return RoutePolicy(std::nullopt); }
-  static constexpr RoutePolicy Needs(Verb verb) { return RoutePolicy(verb); }
-  [[nodiscard]] constexpr std::optional<Verb> verb() const { return verb_; }
+  static constexpr RoutePolicy Needs(Right right) { return RoutePolicy(right); }
+  [[nodiscard]] constexpr std::optional<Right> right() const { return right_; }
 
  private:
-  explicit constexpr RoutePolicy(std::optional<Verb> verb) : verb_(verb) {}
-  std::optional<Verb> verb_;
+  explicit constexpr RoutePolicy(std::optional<Right> right) : right_(right) {}
+  std::optional<Right> right_;
 };
 
 struct Route {

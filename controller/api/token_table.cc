@@ -49,23 +49,6 @@ bool CanBeSent(std::string_view token) {
 
 Error Wrong(std::string why) { return Fail(ErrorCode::kInvalidConfig, std::move(why)); }
 
-// The token of "Bearer …"; the scheme is taken in any case.
-std::optional<std::string_view> BearerToken(std::string_view authorization) {
-  constexpr std::string_view kScheme = "bearer ";
-  if (authorization.size() <= kScheme.size()) return std::nullopt;
-  const auto same = [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b; };
-  if (!std::ranges::equal(authorization.substr(0, kScheme.size()), kScheme, same)) {
-    return std::nullopt;
-  }
-  const auto token = Trimmed(authorization.substr(kScheme.size()));
-  if (token.empty() || token.size() > kMostTokenBytes) return std::nullopt;
-  return token;
-}
-
-Problem Unauthenticated(std::string detail) {
-  return {ProblemKind::kUnauthenticated, "unauthenticated", std::move(detail), {}, {}};
-}
-
 }  // namespace
 
 TokenTable::Hash TokenTable::HashOf(std::string_view token) {
@@ -142,22 +125,27 @@ const TokenTable::Entry* TokenTable::Find(const Hash& hash) const {
   return found;
 }
 
-ApiResult<Caller> TokenTable::Check(std::optional<std::string_view> authorization, Verb verb,
-                                    WallTime now) const {
-  const auto token = authorization ? BearerToken(*authorization) : std::nullopt;
-  if (!token) {
-    return Refuse(Unauthenticated("A token is needed: send \"Authorization: Bearer <token>\"."));
-  }
+ApiResult<Caller> TokenTable::Check(const AccessRequest& request, WallTime now) const {
+  const auto token = BearerToken(request.authorization);
+  if (!token) return Refuse(NoToken());
   const Entry* entry = Find(HashOf(*token));
   if (entry == nullptr || (entry->expires && *entry->expires <= now)) {
-    return Refuse(Unauthenticated("The token is not known, or has expired."));
+    return Refuse(UnknownToken());
   }
+  const auto verb = VerbOf(request.right);
   if ((entry->verbs & BitOf(verb)) == 0) {
     const auto word =
         std::ranges::find(kVerbs, verb, [](const auto& known) { return known.second; });
     return Refuse({ProblemKind::kForbidden,
                    "forbidden",
                    "The token does not carry the verb \"" + std::string(word->first) + "\".",
+                   {},
+                   {}});
+  }
+  if (!request.name_space.empty() && request.name_space != entry->caller.name_space) {
+    return Refuse({ProblemKind::kForbidden,
+                   "forbidden",
+                   "The token is for the namespace \"" + entry->caller.name_space + "\" alone.",
                    {},
                    {}});
   }

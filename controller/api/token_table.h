@@ -26,8 +26,7 @@ class TokenTable {
   static Result<TokenTable> Parse(std::string_view text, const std::string& name);
 
   // As Authenticator::Check. Takes as long whatever the token is.
-  [[nodiscard]] ApiResult<Caller> Check(std::optional<std::string_view> authorization, Verb verb,
-                                        WallTime now) const;
+  [[nodiscard]] ApiResult<Caller> Check(const AccessRequest& request, WallTime now) const;
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
 
  private:

@@ -60,9 +60,9 @@ Result<std::unique_ptr<Tokens>> Tokens::Load(std::string file, const Clock& cloc
   return std::unique_ptr<Tokens>(new Tokens(std::move(file), clock, std::move(look)));
 }
 
-ApiResult<Caller> Tokens::Check(std::optional<std::string_view> authorization, Verb verb) const {
+std::optional<ApiResult<Caller>> Tokens::Check(const AccessRequest& request) const {
   const auto table = table_.With([](const TablePointer& current) { return current; });
-  return table->Check(authorization, verb, clock_.WallNow());
+  return table->Check(request, clock_.WallNow());
 }
 
 Task<void> Tokens::Follow(boost::asio::thread_pool& pool, Duration period, OnReload on_reload) {

@@ -1,5 +1,5 @@
 // Bearer tokens from a file, which is read again when it changes. For controllers outside
-// Kubernetes, which has tokens of its own.
+// Kubernetes, which has tokens of its own, and for callers that have none of those.
 #pragma once
 
 #include <boost/asio/thread_pool.hpp>
@@ -7,7 +7,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 
 #include "common/async/guarded.h"
 #include "common/async/task.h"
@@ -27,8 +26,8 @@ class Tokens final : public Authenticator {
   // The clock must outlive this.
   static Result<std::unique_ptr<Tokens>> Load(std::string file, const Clock& clock);
 
-  [[nodiscard]] ApiResult<Caller> Check(std::optional<std::string_view> authorization,
-                                        Verb verb) const override;
+  // There is always an answer.
+  [[nodiscard]] std::optional<ApiResult<Caller>> Check(const AccessRequest& request) const override;
 
   // Looks at the file every `period`, on the pool, until it is stopped.
   Task<void> Follow(boost::asio::thread_pool& pool, Duration period, OnReload on_reload);

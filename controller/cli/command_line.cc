@@ -23,7 +23,8 @@ constexpr auto kDescription =
     "it goes.";
 
 constexpr auto kFooter =
-    "Environment: PREWARM_SERVER, PREWARM_TOKEN (the token itself) and PREWARM_CA; options go\n"
+    "Environment: PREWARM_SERVER, PREWARM_NAMESPACE, PREWARM_TOKEN (the token itself) and\n"
+    "PREWARM_CA; options go "
     "before them, and they before ~/.config/prewarm/ctl.yaml.\n"
     "Exit codes: 0 done, 1 failed, 2 wrong use or configuration, 3 partly done (with --wait, and\n"
     "for watch: some nodes have it, others failed).";

@@ -82,6 +82,9 @@ Result<std::unique_ptr<grpc::ClientContext>> Connection::NewContext(
   TRY(const auto token, ReadToken(*config_));
   auto context = std::make_unique<grpc::ClientContext>();
   if (!token.empty()) context->AddMetadata("authorization", "Bearer " + token.Reveal());
+  if (!config_->name_space.empty()) {
+    context->AddMetadata("prewarm-namespace", config_->name_space);
+  }
   if (limit) context->set_deadline(clock_->WallNow() + *limit);
   return context;
 }

@@ -54,6 +54,9 @@ ConfigSchema CtlConfigSchema(CtlConfig& config) {
        "The controller to talk to, and who is asking.",
        {{"server", "address and port of the controller's gRPC service",
          TextField(config.server, "HOST:PORT")},
+        {"namespace",
+         "of the prewarms, where the controller works for a cluster; empty: that of the token",
+         TextField(config.name_space, "NAME")},
         {"token-file", "file with the bearer token; read anew for every call",
          TextField(config.token_file, "FILE")},
         {"ca",
@@ -90,6 +93,7 @@ void ApplyEnvironment(const Environment& environment, CtlConfig& config) {
     if (auto value = environment(name); value && !value->empty()) use(*std::move(value));
   };
   set("PREWARM_SERVER", [&](std::string value) { config.server = std::move(value); });
+  set("PREWARM_NAMESPACE", [&](std::string value) { config.name_space = std::move(value); });
   set("PREWARM_CA", [&](std::string value) { config.ca = std::move(value); });
   set("PREWARM_TOKEN", [&](std::string value) { config.token = Secret(std::move(value)); });
 }
@@ -99,6 +103,11 @@ void CheckConnection(const CtlConfig& config, Problems& problems) {
   if (!endpoint || !IsPort(endpoint->port)) {
     problems.Add("server: \"" + config.server + "\" is not HOST:PORT, such as 127.0.0.1:9480");
     return;
+  }
+  // It travels as a header.
+  const auto printable = [](unsigned char c) { return c > 0x20 && c < 0x7f; };
+  if (!std::ranges::all_of(config.name_space, printable)) {
+    problems.Add("namespace: \"" + config.name_space + "\" is not the name of a namespace");
   }
   if (config.insecure && !IsLoopback(endpoint->host)) {
     problems.Add("insecure: \"" + endpoint->host +

@@ -15,6 +15,7 @@ namespace prewarm::ctl {
 
 struct CtlConfig {
   std::string server = "127.0.0.1:9480";
+  std::string name_space;  // of the prewarms; empty: that of the token
   std::string token_file;  // read anew for every call, because tokens are rotated
   std::string ca;          // PEM file; empty: the system's authorities
   bool insecure = false;   // no TLS; to the same machine only
@@ -30,7 +31,7 @@ Environment ProcessEnvironment();
 // $XDG_CONFIG_HOME/prewarm/ctl.yaml or ~/.config/prewarm/ctl.yaml; empty without a home.
 std::string DefaultConfigFile(const Environment& environment);
 
-// PREWARM_SERVER, PREWARM_TOKEN, PREWARM_CA. Empty ones count as not set.
+// PREWARM_SERVER, PREWARM_NAMESPACE, PREWARM_TOKEN, PREWARM_CA. Empty ones count as not set.
 void ApplyEnvironment(const Environment& environment, CtlConfig& config);
 
 // What does not go together: no TLS to another machine, a server without port.

@@ -27,6 +27,8 @@ class JobStore {
   // asked (call again; a lease not renewed for `patience` of the caller's own monotonic clock is
   // taken over). Takes it at once if it was given up or never held.
   virtual Result<std::optional<Lease>> TryAcquire(const std::string& holder) = 0;
+  // Who holds the lease, as the last TryAcquire saw it; empty: nobody, or not known.
+  [[nodiscard]] virtual std::string SeenHolder() const = 0;
   // kConflict: lost. The caller must stop acting at once.
   virtual Status Renew() = 0;
   // Gives the lease up, so that another takes over at once.

@@ -56,6 +56,11 @@ class KubeJobStore final : public JobStore {
   Result<std::optional<Lease>> TryAcquire(const std::string& holder) override {
     return Run(Acquire(holder + "/" + instance_));
   }
+  // As the process named itself, without what this store added.
+  [[nodiscard]] std::string SeenHolder() const override {
+    const auto holder = lease_ ? lease_->seen_holder() : std::string();
+    return holder.substr(0, holder.rfind('/'));
+  }
   Status Renew() override { return Run(Prove()); }
   Status Release() override { return Run(GiveUp()); }
   Result<std::vector<Prewarm>> Load(std::size_t ended) override { return Run(LoadAll(ended)); }

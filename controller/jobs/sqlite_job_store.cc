@@ -225,6 +225,7 @@ class SqliteJobStore final : public JobStore {
   Result<std::optional<Lease>> TryAcquire(const std::string& holder) override {
     return lease_.TryAcquire(database_, holder);
   }
+  [[nodiscard]] std::string SeenHolder() const override { return lease_.seen_holder(); }
   Status Renew() override { return lease_.Renew(database_); }
   Status Release() override { return lease_.Release(database_); }
 

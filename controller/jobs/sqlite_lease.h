@@ -20,6 +20,7 @@ class SqliteLease {
   // As JobStore says.
   Result<std::optional<Lease>> TryAcquire(const sqlite::Database& database,
                                           const std::string& holder);
+  [[nodiscard]] std::string seen_holder() const { return sighting_ ? sighting_->row.holder : ""; }
   Status Renew(const sqlite::Database& database);
   Status Release(const sqlite::Database& database);
 

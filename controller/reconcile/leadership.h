@@ -4,6 +4,7 @@
 
 #include <boost/asio/thread_pool.hpp>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "common/async/task.h"
@@ -15,12 +16,21 @@ namespace prewarm::controller {
 
 class Leadership {
  public:
-  // `lease` is how long a silent leader keeps its place; `holder` names this process.
+  // `lease` is how long a silent leader keeps its place; `holder` names this process:
+  // "<host>/<what tells processes apart>". `looked` is called after each look at the lease.
   Leadership(JobStore& store, boost::asio::thread_pool& store_pool, Logger& log, Duration lease,
-             std::string holder);
+             std::string holder, std::function<void()> looked = nullptr);
 
+  // While this process waits for the lead.
+  struct Standing {
+    std::string leader;  // another one's host, or pod; empty: not known
+    std::string trouble = "the lease has not been looked at yet";  // empty: the lease is watched
+  };
   // Waits until this process leads; 0 if it was stopped before.
   Task<std::uint64_t> Acquire();
+  [[nodiscard]] const Standing& standing() const { return standing_; }
+  // Since when this process has not proven again that it leads; nothing: it does not lead.
+  [[nodiscard]] std::optional<SteadyTime> renewed_at() const { return renewed_at_; }
   // Renews until the task is stopped, or until the lead is lost: then the answer is why. A store
   // that cannot be written for the length of a lease counts as lost.
   Task<Status> Keep(const Clock& clock);
@@ -33,6 +43,9 @@ class Leadership {
   Logger& log_;
   const Duration lease_;
   const std::string holder_;
+  const std::function<void()> looked_;
+  Standing standing_;
+  std::optional<SteadyTime> renewed_at_;
 };
 
 }  // namespace prewarm::controller

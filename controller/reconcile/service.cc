@@ -46,6 +46,10 @@ Problem OfMetadata(const Error& error) {
   return MetadataAway(error);
 }
 
+bool MaySee(const Caller& caller, const Volume& volume) {
+  return caller.every_volume || volume.MayUse(caller.name_space);
+}
+
 // Cuts a page out of what comes in an order of its own; the token is the place to go on from.
 template <class Item>
 ApiResult<Page<Item>> CutPage(std::vector<Item> all, const PageRequest& page) {
@@ -109,7 +113,8 @@ bool ControllerService::AgentsMayStillCome() const {
 ApiResult<void> ControllerService::Ready() const {
   if (leading_) return {};
   Problem problem{ProblemKind::kUnavailable, "not-leading",
-                  "this controller does not lead (yet): try again, or ask the leader"};
+                  leader_.empty() ? "this controller does not lead (yet): try again"
+                                  : "this controller does not lead: " + leader_ + " does"};
   problem.retry_after = std::chrono::seconds(1);
   return Refuse(std::move(problem));
 }
@@ -413,6 +418,7 @@ Task<ApiResult<PrewarmService::Change>> ControllerService::Watch(Caller caller, 
 }
 
 ApiResult<Page<NodeView>> ControllerService::Nodes(const Caller&, const PageRequest& page) {
+  if (auto ready = Ready(); !ready) return Refuse(ready.error());
   std::vector<Node> nodes = parts_.agents.Nodes();
   auto cut = CutPage(std::move(nodes), page);
   if (!cut) return Refuse(cut.error());
@@ -423,6 +429,7 @@ ApiResult<Page<NodeView>> ControllerService::Nodes(const Caller&, const PageRequ
 }
 
 ApiResult<NodeView> ControllerService::NodeNamed(const Caller&, const std::string& name) {
+  if (auto ready = Ready(); !ready) return Refuse(ready.error());
   const auto* node = parts_.agents.Find(name);
   if (node == nullptr) return Refuse(NoSuch("node", name));
   return ViewOf(*node);
@@ -430,17 +437,19 @@ ApiResult<NodeView> ControllerService::NodeNamed(const Caller&, const std::strin
 
 ApiResult<Page<VolumeView>> ControllerService::Volumes(const Caller& caller,
                                                        const PageRequest& page) {
+  if (auto ready = Ready(); !ready) return Refuse(ready.error());
   std::vector<VolumeView> views;
   for (const auto& [name, volume] : parts_.volumes) {
-    if (volume->MayUse(caller.name_space)) views.push_back(ViewOf(*volume));
+    if (MaySee(caller, *volume)) views.push_back(ViewOf(*volume));
   }
   return CutPage(std::move(views), page);
 }
 
 ApiResult<VolumeView> ControllerService::VolumeNamed(const Caller& caller,
                                                      const std::string& name) {
+  if (auto ready = Ready(); !ready) return Refuse(ready.error());
   const auto at = parts_.volumes.find(name);
-  if (at == parts_.volumes.end() || !at->second->MayUse(caller.name_space)) {
+  if (at == parts_.volumes.end() || !MaySee(caller, *at->second)) {
     return Refuse(NoSuch("volume", name));
   }
   return ViewOf(*at->second);
@@ -448,8 +457,9 @@ ApiResult<VolumeView> ControllerService::VolumeNamed(const Caller& caller,
 
 Task<ApiResult<FilesView>> ControllerService::Files(Caller caller, std::string volume,
                                                     std::string path, PageRequest page) {
+  if (auto ready = Ready(); !ready) co_return Refuse(ready.error());
   const auto at = parts_.volumes.find(volume);
-  if (at == parts_.volumes.end() || !at->second->MayUse(caller.name_space)) {
+  if (at == parts_.volumes.end() || !MaySee(caller, *at->second)) {
     co_return Refuse(NoSuch("volume", volume));
   }
   std::vector<std::string> paths;

@@ -29,6 +29,8 @@ class ControllerService final : public PrewarmService {
 
   // Before this, and after losing the lead, every call is refused as kUnavailable.
   void SetLeading(bool leading);
+  // Who leads instead, for the words of such refusals; empty: not known.
+  void SetLeader(std::string leader) { leader_ = std::move(leader); }
 
   Task<ApiResult<CreateAnswer>> Create(Caller caller, CreateRequest request) override;
   Task<ApiResult<PlanView>> Plan(Caller caller, CreateRequest request) override;
@@ -75,6 +77,7 @@ class ControllerService final : public PrewarmService {
 
   Parts parts_;
   bool leading_ = false;
+  std::string leader_;  // another one
   SteadyTime leading_since_{};
   std::set<std::pair<std::string, std::string>> keys_in_use_;
   Signal key_released_;

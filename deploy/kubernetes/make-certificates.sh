@@ -1,7 +1,7 @@
 #!/bin/bash
 # For clusters without cert-manager: prints the Secrets prewarm-controller-tls and prewarm-agent-tls, signed by an
 # authority that is made for them and whose key is thrown away. To renew, run it again and apply what it prints.
-# Agents prove by their certificate which node they are of: name all nodes, and run it again when nodes come.
+# Which node an agent is of its token says. Only agents that show none have to be in the certificate: name their nodes.
 # Usage: deploy/kubernetes/make-certificates.sh [DAYS [NODE…]] | kubectl apply -f -
 set -euo pipefail
 

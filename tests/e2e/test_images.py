@@ -33,8 +33,7 @@ WATCHED = {"nodes", "pods", "deployments", "horizontalpodautoscalers", "persiste
            "storageclasses", "prewarmpolicies"}
 OVERLAYS = sorted(path.name for path in (DEPLOY / "kubernetes/overlays").iterdir())
 CACHES = ("/var/jfsCache", "/mnt/stateful_partition/kube-ephemeral-ssd/jfsCache")
-SECRETS = {"prewarm-api": {"tokens": "some-long-token,release,yatai,get+create+cancel+metrics\n"},
-           "prewarm-volumes": {"models": "redis://127.0.0.1:1/1\n"}}
+SECRETS = {"prewarm-volumes": {"models": "redis://127.0.0.1:1/1\n"}}
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +63,6 @@ def site(folder, overlay):
     shutil.copytree(DEPLOY / "kubernetes/examples/site", copy, dirs_exist_ok=True)
     kustomization = yaml.safe_load((copy / "kustomization.yaml").read_text())
     kustomization["resources"] = [os.path.relpath(DEPLOY / "kubernetes/overlays" / overlay, copy)]
-    if overlay == "development":  # without cert-manager
-        kustomization["patches"] = [one for one in kustomization["patches"] if one["path"] != "agent-nodes.yaml"]
     if overlay == "gke":
         shutil.copy(DEPLOY / "kubernetes/overlays/csi/agent.yaml", copy / "csi.yaml")
         kustomization["patches"].append({"path": "csi.yaml"})
@@ -236,10 +233,11 @@ def test_agent_and_controller_find_each_other_from_their_images(pod_of, images, 
                        "containers": [{**container, "volumeMounts": [
                            *container["volumeMounts"], {"name": "state", "mountPath": "/var/lib/prewarm"}]}]}
     controller.host_paths["/var/lib/prewarm"] = folder / "state"
+    (folder / "state/tokens").write_text("some-long-token,release,yatai,get+create+cancel+metrics\n")
     (folder / "state/controller.yaml").write_text(json.dumps({
         "listen": {"grpc": f"127.0.0.1:{grpc}", "http": f"127.0.0.1:{http}", "certificate": "/etc/prewarm/tls/tls.crt",
                    "key": "/etc/prewarm/tls/tls.key", "client-ca": "/etc/prewarm/tls/ca.crt"},
-        "api": {"tokens": "/etc/prewarm/api/tokens"}}))
+        "api": {"tokens": "/var/lib/prewarm/tokens"}}))
     leader = controller.start("controller", images["prewarm-controller"], folder / "controller.log",
                               args=["--config=/var/lib/prewarm/controller.yaml"])
     (folder / "node").mkdir()
@@ -300,6 +298,8 @@ def test_the_controller_leads_in_a_cluster_from_its_image_with_the_rights_that_a
         if one["kind"] == "ConfigMap" and "controller.yaml" in one["data"]:
             one["data"]["controller.yaml"] = re.sub(
                 r"0\.0\.0\.0:\d+", lambda _: f"127.0.0.1:{free_port()}", one["data"]["controller.yaml"])
+    cluster.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "prewarm-controller-0", "namespace": NAMESPACE},
+                   "spec": {"containers": [{"name": "controller", "image": "prewarm-controller"}]}})
     child = pod.start("controller", images["prewarm-controller"], folder / "controller.log", env={
         "KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(cluster.port)})
     account = f"system:serviceaccount:{NAMESPACE}:prewarm-controller"
@@ -308,7 +308,9 @@ def test_the_controller_leads_in_a_cluster_from_its_image_with_the_rights_that_a
         child.wait_until(lambda: WATCHED <= {resource for verb, resource, _ in asked(cluster, account) if verb == "watch"},
                          "the controller to watch the cluster", 60)
         lease = cluster.get("Lease", "prewarm-controller", NAMESPACE)
-        assert lease["spec"]["holderIdentity"]
+        assert lease["spec"]["holderIdentity"].startswith("prewarm-controller-0/")
+        child.wait_until(lambda: cluster.get("Pod", "prewarm-controller-0", NAMESPACE)["metadata"].get("labels") == {
+            "prewarm.dev/leads": "true"}, "the pod to have the leader's label", 30)
         assert_confined(child, USERS["prewarm-controller"])
         assert [one for one in asked(cluster, account) if one[2] in (401, 403)] == []
         assert child.stop(signal.SIGTERM) == 0, child.output()

@@ -220,6 +220,8 @@ def test_the_controller_may_do_its_work(controller):
     controller.patch_status("NodeCache", "gpu-1", {"connected": True})
     assert may(controller, "get", "", "secrets", NAMESPACE, "models-volume")
     assert may(controller, "create", "authentication.k8s.io", "tokenreviews")
+    assert may(controller, "create", "authorization.k8s.io", "subjectaccessreviews")
+    assert may(controller, "patch", "", "pods", NAMESPACE, "any") and may(controller, "get", "", "pods", NAMESPACE, "any")
 
 
 def test_rights_that_are_missing_and_rights_that_nobody_uses_are_seen(cluster, controller):
@@ -238,7 +240,8 @@ def test_rights_that_are_missing_and_rights_that_nobody_uses_are_seen(cluster, c
 
 @pytest.mark.parametrize("verb, group, resource, namespace, name", [
     ("list", "", "secrets", NAMESPACE, ""), ("get", "", "secrets", "default", "any"), ("watch", "", "secrets", "", ""),
-    ("patch", "", "nodes", "", "gpu-1"), ("delete", "", "pods", "", ""), ("create", "", "pods", NAMESPACE, ""),
+    ("patch", "", "nodes", "", "gpu-1"), ("patch", "", "pods", "default", "any"), ("get", "", "pods", "default", "any"),
+    ("delete", "", "pods", "", ""), ("create", "", "pods", NAMESPACE, ""),
     ("update", "coordination.k8s.io", "leases", NAMESPACE, "another"),
     ("get", "coordination.k8s.io", "leases", "kube-system", "prewarm-controller"),
     ("patch", "apps", "deployments", "default", "any"), ("patch", "serving.yatai.ai", "bentodeployments", "", ""),
@@ -320,6 +323,8 @@ def test_agents_dial_a_name_that_the_service_has_and_the_certificates_have():
     assert host == f"{service['metadata']['name']}.{service['metadata']['namespace']}.svc"
     assert int(port) in [one["port"] for one in service["spec"]["ports"]]
     assert host in find(objects, "Certificate", "prewarm-controller")["spec"]["dnsNames"]
+    # The leader's alone, whichever pod that is.
+    assert service["spec"]["selector"] == {"app.kubernetes.io/name": "prewarm-controller", "prewarm.dev/leads": "true"}
     programs = (("DaemonSet", "prewarm-agent"), ("Deployment", "prewarm-controller"))
     secrets = {find(objects, "Certificate", name)["spec"]["secretName"] for _, name in programs}
     mounted = {one["secret"]["secretName"] for kind, name in programs

@@ -41,6 +41,8 @@ ARROWS = {
     "controller/jobs": ["common", "controller/plan", "controller/kube"],
     "controller/agents": ["common", "prewarm/v1", "controller/plan"],
     "controller/api": ["common", "prewarm/v1", "controller/plan"],
+    "controller/access": ["common", "controller/plan", "controller/kube", "controller/agents",
+                          "controller/api"],
     "controller/reconcile": ["common", "controller/controller_config.h", "controller/plan",
                              "controller/jobs", "controller/agents", "controller/api"],
     "controller/operator": ["common/base", "common/async", "common/process", "common/juicefs",

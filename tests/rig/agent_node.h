@@ -120,6 +120,7 @@ class AgentNode {
   void SetMounts(agent::MountSurvey survey) {
     survey_.With([&](agent::MountSurvey& known) { known = std::move(survey); });
   }
+  boost::asio::thread_pool& pool() { return pool_; }
   // What clients answer from now on. Called on threads of the pool.
   void SetCheck(agent::MountWatch::Check check) {
     check_.With([&](agent::MountWatch::Check& known) { known = std::move(check); });

@@ -28,9 +28,10 @@ class Problem(Exception):
 
 
 class Controller:
-    def __init__(self, folder, volumes, *, fleet=None, env=None, lease="2s", beside=None, tls=None, kubeconfig=None):
+    def __init__(self, folder, volumes, *, fleet=None, env=None, lease="2s", beside=None, tls=None, kubeconfig=None,
+                 with_tokens=True, lead=None):
         """`beside` another one: on its job store, standing by. `tls`: certificate, key and client-ca. `kubeconfig`:
-        of the cluster that it works for."""
+        of the cluster that it works for. `with_tokens`: of a file. `lead`: wait until it leads."""
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.env = env or {}
@@ -42,7 +43,7 @@ class Controller:
         tokens.chmod(0o600)
         self.settings = {
             "listen": {"grpc": "127.0.0.1:0", "http": "127.0.0.1:0", **(tls or {"insecure-loopback": True})},
-            "api": {"tokens": str(tokens)},
+            **({"api": {"tokens": str(tokens)}} if with_tokens else {}),
             "jobs": {"database": beside.settings["jobs"]["database"] if beside else str(self.folder / "jobs.db"),
                      "lease": lease},
             "fleet": {"follow-interval": "500ms", **(fleet or {})},
@@ -50,7 +51,7 @@ class Controller:
             **({"kubernetes": {"enabled": True, "kubeconfig": str(kubeconfig)}} if kubeconfig else {}),
         }
         self.config = self.folder / "controller.yaml"
-        self.start(lead=beside is None)
+        self.start(lead=beside is None if lead is None else lead)
 
     def start(self, lead=True):
         """Starts it (again), on the ports that it had before, and waits until it leads."""
@@ -66,12 +67,19 @@ class Controller:
             self.child.wait_until(self.ready, "the controller to lead")
 
     def ready(self):
+        """To do everything: it leads. In a cluster one that stands by calls itself ready as well."""
+        return self.readiness()[1].startswith(("ready: leads", "ready\n"))
+
+    def readiness(self):
+        """Status and words of /readyz; 0 without an answer."""
         try:
             url = f"{self.scheme}://127.0.0.1:{self.http}/readyz"
             with urllib.request.urlopen(url, timeout=5, context=self.trust()) as answer:
-                return answer.status == 200
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
         except (urllib.error.URLError, ConnectionError):
-            return False
+            return 0, ""
 
     def trust(self):
         if self.scheme == "http":
@@ -140,9 +148,9 @@ class Controller:
         assert done.returncode == expect, f"exit {done.returncode}\n{done.stdout}{done.stderr}"
         return done.stdout
 
-    def metrics(self):
+    def metrics(self, token=TOKEN):
         request = urllib.request.Request(f"{self.scheme}://127.0.0.1:{self.http}/metrics",
-                                         headers={"Authorization": f"Bearer {TOKEN}"})
+                                         headers={"Authorization": f"Bearer {token}"})
         with urllib.request.urlopen(request, timeout=10, context=self.trust()) as answer:
             return answer.read().decode()
 

@@ -16,6 +16,8 @@
 #include <utility>
 #include <vector>
 
+#include "common/async/deadline.h"
+#include "common/async/guarded.h"
 #include "common/async/io_thread.h"
 #include "common/async/task_group.h"
 #include "common/base/clock.h"
@@ -189,8 +191,24 @@ inline Task<ApiResult<PrewarmService::Change>> FakeService::Watch(Caller, std::s
 // "all" may do everything, "reader" may look.
 class FakeAuthenticator final : public Authenticator {
  public:
-  [[nodiscard]] ApiResult<Caller> Check(std::optional<std::string_view> authorization,
-                                        Verb verb) const override {
+  [[nodiscard]] std::optional<ApiResult<Caller>> Check(
+      const AccessRequest& request) const override {
+    if (request.authorization == "Bearer asked") return std::nullopt;
+    return Judge(request);
+  }
+  // "asked" is whom `judge` says, after that has been thought about.
+  Task<ApiResult<Caller>> Ask(AccessRequest request) override {
+    asked.With([&request](auto& all) { all.push_back(request); });
+    if (!co_await SleepFor(std::chrono::milliseconds(1))) co_return Refuse(UnknownToken());
+    co_return judge.With([](const auto& answer) { return answer; });
+  }
+  Guarded<ApiResult<Caller>> judge{Caller{"asked", "default"}};
+  Guarded<std::vector<AccessRequest>> asked;
+
+ private:
+  static ApiResult<Caller> Judge(const AccessRequest& request) {
+    const auto& authorization = request.authorization;
+    const auto verb = VerbOf(request.right);
     if (authorization == "Bearer all") return Caller{"tests", "default"};
     if (authorization == "Bearer reader") {
       if (verb == Verb::kGet) return Caller{"reader", "default"};
@@ -218,6 +236,7 @@ class FakeController {
   [[nodiscard]] std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
   [[nodiscard]] grpc::Server& server() { return *server_; }
   [[nodiscard]] GrpcService& grpc_service() { return *grpc_; }
+  [[nodiscard]] FakeAuthenticator& authenticator() { return authenticator_; }
 
   // Runs `body` where the service lives and returns what it returned.
   template <class Body>

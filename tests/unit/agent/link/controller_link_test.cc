@@ -5,6 +5,8 @@
 #include <grpcpp/security/tls_credentials_options.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 #include "tests/rig/agent_node.h"
 #include "tests/rig/certificates.h"
 #include "tests/rig/socket_server.h"
@@ -34,7 +36,8 @@ class Link : public testing::Test {
                                         node_.tasks(),
                                         [this] { return state_; },
                                         std::move(controller),
-                                        {"node-a", "1.2.3", "instance-1", {{"pool", "gpu"}}}});
+                                        {"node-a", "1.2.3", "instance-1", {{"pool", "gpu"}}},
+                                        node_.pool()});
       ASSERT_TRUE(link) << link.error().message;
       link_ = *std::move(link);
       group_ = std::make_unique<TaskGroup>(node_.executor());
@@ -293,14 +296,16 @@ TEST_F(Link, SaysItsLastWordsBeforeItGoes) {
   EXPECT_TRUE(controller.status()->draining());
 }
 
-std::shared_ptr<grpc::ServerCredentials> ServerCredentials(const rig::CertificateAuthority& ca,
-                                                           const rig::KeyPair& pair) {
+std::shared_ptr<grpc::ServerCredentials> ServerCredentials(
+    const rig::CertificateAuthority& ca, const rig::KeyPair& pair,
+    grpc_ssl_client_certificate_request_type demand =
+        GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY) {
   namespace tls = grpc::experimental;
   tls::TlsServerCredentialsOptions options(std::make_shared<tls::FileWatcherCertificateProvider>(
       pair.key_file, pair.certificate_file, ca.ca_file(), 1));
   options.watch_identity_key_cert_pairs();
   options.watch_root_certs();
-  options.set_cert_request_type(GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
+  options.set_cert_request_type(demand);
   return tls::TlsServerCredentials(options);
 }
 
@@ -320,6 +325,44 @@ TEST_F(Link, ProvesWhoItIsAndTakesANewCertificateWithoutARestart) {
   EXPECT_TRUE(controller.hellos().empty());
   ca.Issue("node", "DNS:node-a");  // in place of the expired one
   EXPECT_TRUE(rig::WaitFor([&] { return !controller.hellos().empty(); }, std::chrono::seconds(30)));
+}
+
+TEST_F(Link, ShowsItsTokenAsTheFileHoldsItAtEachDial) {
+  rig::CertificateAuthority ca(folder_.path());
+  const auto server = ca.Issue("server", "DNS:controller.test,IP:127.0.0.1");
+  ScriptedController controller(
+      1, 0, ServerCredentials(ca, server, GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY));
+  ControllerAddress address;
+  address.addresses = {controller.address()};
+  address.ca_file = ca.ca_file();
+  address.token_file = folder_ / "token";
+  address.server_name = "controller.test";
+  std::ofstream(address.token_file) << "first.bound.token\n";
+  Dial(address);
+  ASSERT_TRUE(WaitUntilConnected());
+  EXPECT_EQ(controller.tokens(), std::vector<std::string>{"Bearer first.bound.token"});
+  std::ofstream(address.token_file) << "second.bound.token";  // as the kubelet rotates it
+  controller.End({grpc::StatusCode::UNAVAILABLE, "again"});
+  ASSERT_TRUE(rig::WaitFor([&] { return controller.hellos().size() == 2; }));
+  EXPECT_EQ(controller.tokens().back(), "Bearer second.bound.token");
+}
+
+TEST_F(Link, DialsNobodyWithoutTheTokenThatItIsToShow) {
+  ScriptedController controller;
+  ControllerAddress address;
+  address.addresses = {controller.address()};
+  address.insecure_loopback = true;
+  address.token_file = folder_ / "token";
+  const auto trouble = [this] { return node_.On([this] { return link_->trouble(); }); };
+  Dial(address);
+  ASSERT_TRUE(rig::WaitFor([&] { return trouble().find("cannot be read") != std::string::npos; }));
+  EXPECT_THAT(trouble(), HasSubstr("controller.token-file " + address.token_file));
+  std::ofstream(address.token_file) << "two tokens";
+  ASSERT_TRUE(rig::WaitFor([&] { return trouble().find("one line") != std::string::npos; }));
+  EXPECT_EQ(trouble().find("two tokens"), std::string::npos);
+  EXPECT_TRUE(controller.hellos().empty());
+  std::ofstream(address.token_file) << "good.token";
+  EXPECT_TRUE(WaitUntilConnected());
 }
 
 TEST_F(Link, ConnectsOnceForEachTimeItDials) {
@@ -342,7 +385,8 @@ TEST_F(Link, NeedsFilesThatCanBeRead) {
                                           node_.tasks(),
                                           [] { return NodeState(); },
                                           address,
-                                          {}});
+                                          {},
+                                          node_.pool()});
   ASSERT_FALSE(link);
   EXPECT_EQ(link.error().code, ErrorCode::kInvalidConfig);
   EXPECT_THAT(link.error().message, HasSubstr("/nowhere/ca.pem"));

@@ -59,9 +59,15 @@ class ScriptedController final : public v1::AgentLink::CallbackService {
   }
 
   grpc::ServerBidiReactor<v1::AgentMessage, v1::ControllerMessage>* Connect(
-      grpc::CallbackServerContext*) override {
+      grpc::CallbackServerContext* context) override {
+    std::string token;
+    if (const auto at = context->client_metadata().find("authorization");
+        at != context->client_metadata().end()) {
+      token.assign(at->second.data(), at->second.size());
+    }
     return new ServerStreamReactor<v1::AgentMessage, v1::ControllerMessage>(
-        thread_.executor(), [this](std::shared_ptr<Stream> stream) {
+        thread_.executor(), [this, token](std::shared_ptr<Stream> stream) {
+          if (!token.empty()) tokens_.push_back(token);
           if (!group_->Spawn("agent", Serve(stream))) stream->End();
         });
   }
@@ -83,6 +89,10 @@ class ScriptedController final : public v1::AgentLink::CallbackService {
 
   std::vector<v1::Hello> hellos() {
     return On([this] { return hellos_; });
+  }
+  // The headers "authorization", one for each stream that had it.
+  std::vector<std::string> tokens() {
+    return On([this] { return tokens_; });
   }
   // Of all reports heard, the last one about a prewarm.
   std::optional<v1::TaskReport> Reported(const std::string& prewarm) {
@@ -144,6 +154,7 @@ class ScriptedController final : public v1::AgentLink::CallbackService {
   std::unique_ptr<grpc::Server> server_;
   std::shared_ptr<Stream> stream_;
   std::vector<v1::Hello> hellos_;
+  std::vector<std::string> tokens_;
   std::map<std::string, v1::TaskReport> reports_;
   std::optional<v1::NodeStatus> status_;
   std::size_t live_ = 0;

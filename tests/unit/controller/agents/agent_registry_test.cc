@@ -23,6 +23,17 @@ using testing::SizeIs;
 
 constexpr auto kLimit = std::chrono::seconds(10);
 
+// "token-of-<node>" proves that node; "away" cannot be asked about.
+class SomeProof final : public AgentProof {
+ public:
+  Task<Result<std::string>> NodeOf(Secret token) override {
+    const auto& text = token.Reveal();
+    if (text == "away") co_return Fail(ErrorCode::kTimeout, "nobody can be asked");
+    if (!text.starts_with("token-of-")) co_return Fail(ErrorCode::kPermission, "no such token");
+    co_return text.substr(9);
+  }
+};
+
 // A real gRPC server with a registry behind it.
 class AgentLink : public testing::Test {
  protected:
@@ -60,7 +71,8 @@ class AgentLink : public testing::Test {
   int changes_ = 0;
   AgentRegistry registry_{clock_, log_, {.version = "test"}, [this] { ++changes_; }};
   TaskGroup group_{loop_.get_executor()};
-  LinkService service_{loop_.get_executor(), registry_, group_};
+  SomeProof proof_;
+  LinkService service_{loop_.get_executor(), registry_, group_, &proof_};
   int port_ = 0;
   std::unique_ptr<grpc::Server> server_;
   std::thread thread_;
@@ -69,10 +81,12 @@ class AgentLink : public testing::Test {
 // An agent as far as the wire shows one: blocking.
 class Dialled {
  public:
-  explicit Dialled(int port, const std::string& node, const std::string& instance = "one")
+  explicit Dialled(int port, const std::string& node, const std::string& instance = "one",
+                   const std::vector<std::string>& tokens = {})
       : stub_(v1::AgentLink::NewStub(grpc::CreateChannel("127.0.0.1:" + std::to_string(port),
                                                          grpc::InsecureChannelCredentials()))) {
     context_.set_deadline(std::chrono::system_clock::now() + kLimit);
+    for (const auto& token : tokens) context_.AddMetadata("authorization", "Bearer " + token);
     stream_ = stub_->Connect(&context_);
     hello.mutable_hello()->set_node(node);
     hello.mutable_hello()->set_instance(instance);
@@ -236,10 +250,15 @@ TEST_F(AgentLink, RefusesWhoeverMayNotServe) {
     rude.Say(Reported("p", 1, v1::TASK_STATE_RUNNING));
     EXPECT_EQ(rude.End().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
   }
-  On([this] { registry_.SetEpoch(0); });
+  On([this] {
+    registry_.SetEpoch(0);
+    registry_.SetLeader("controller-1");
+  });
   Dialled early(port_, "node-a");
   early.SayHello();
-  EXPECT_EQ(early.End().error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+  const auto refused = early.End();
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(refused.error_message(), "this controller does not lead: controller-1 does");
 }
 
 TEST_F(AgentLink, ASecondProcessOfANodeIsRefusedAndANewStreamOfTheSameTakesOver) {
@@ -316,6 +335,27 @@ TEST_F(AgentLink, TellsLimitsOnlyWhenTheyChange) {
   const auto second = agent.Hear().limits();
   EXPECT_EQ(second.origin_bytes_per_second(), 50U);
   EXPECT_EQ(second.disk_write_bytes_per_second(), 7U);
+}
+
+TEST_F(AgentLink, TakesAnAgentForTheNodeThatItsTokenProvesAlone) {
+  Dialled good(port_, "gpu-1", "one", {"token-of-gpu-1"});
+  good.SayHello();
+  EXPECT_TRUE(good.Hear().has_welcome());
+  Dialled liar(port_, "gpu-2", "one", {"token-of-gpu-1"});
+  liar.SayHello();
+  const auto refused = liar.End();
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_EQ(refused.error_message(), "the token is that of node gpu-1, not of gpu-2");
+  EXPECT_EQ(On([this] { return registry_.connected(); }), 1U);
+}
+
+TEST_F(AgentLink, RefusesATokenThatProvesNothingEvenOnLoopback) {
+  Dialled stranger(port_, "gpu-1", "one", {"some-token"});
+  const auto refused = stranger.End();
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::UNAUTHENTICATED);
+  EXPECT_EQ(refused.error_message(), "no such token");
+  Dialled later(port_, "gpu-1", "one", {"away"});
+  EXPECT_EQ(later.End().error_code(), grpc::StatusCode::UNAVAILABLE) << "it may try again";
 }
 
 }  // namespace

@@ -113,7 +113,8 @@ TEST(GrpcService, RefusesEveryMethodWithoutTheRightToken) {
       for (const auto& token : tokens) GiveToken(context, token);
       return method.call(client.stub(), context).error_code();
     };
-    const auto verb = std::ranges::find(kGrpcPolicy, method.name, &MethodPolicy::method)->verb;
+    const auto verb =
+        VerbOf(std::ranges::find(kGrpcPolicy, method.name, &MethodPolicy::method)->right);
     EXPECT_EQ(call({}), StatusCode::UNAUTHENTICATED);
     EXPECT_EQ(call({"wrong"}), StatusCode::UNAUTHENTICATED);
     EXPECT_EQ(call({"all", "all"}), StatusCode::UNAUTHENTICATED);
@@ -122,6 +123,57 @@ TEST(GrpcService, RefusesEveryMethodWithoutTheRightToken) {
     EXPECT_TRUE(allowed == StatusCode::OK || allowed == StatusCode::NOT_FOUND) << allowed;
   }
   EXPECT_EQ(controller.With([](FakeService& service) { return service.created.size(); }), 1U);
+}
+
+TEST(GrpcService, AsksAboutWhoIsNotKnownAtOnceBeforeItLooksAtTheRequest) {
+  FakeController controller;
+  Client client(controller);
+  auto& authenticator = controller.authenticator();
+  for (const auto& method : AllMethods()) {
+    SCOPED_TRACE(method.name);
+    const auto call = [&] {
+      grpc::ClientContext context;
+      GiveToken(context, "asked");
+      context.AddMetadata("prewarm-namespace", "team-a");
+      return method.call(client.stub(), context).error_code();
+    };
+    authenticator.judge.With([](auto& judge) { judge = Caller{"asked", "default"}; });
+    const auto allowed = call();
+    EXPECT_TRUE(allowed == StatusCode::OK || allowed == StatusCode::NOT_FOUND) << allowed;
+    const auto asked = authenticator.asked.With([](auto& all) { return all.front(); });
+    EXPECT_EQ(asked.right,
+              std::ranges::find(kGrpcPolicy, method.name, &MethodPolicy::method)->right);
+    EXPECT_EQ(asked.name_space, "team-a");
+    authenticator.judge.With([](auto& judge) { judge = Refuse(UnknownToken()); });
+    EXPECT_EQ(call(), StatusCode::UNAUTHENTICATED);
+    authenticator.asked.With([](auto& all) { all.clear(); });
+  }
+  authenticator.judge.With([](auto& judge) {
+    judge = Refuse({ProblemKind::kUnavailable, "cannot-ask", "Away.", {}, 2s});
+  });
+  grpc::ClientContext context;
+  GiveToken(context, "asked");
+  v1::Prewarm prewarm;
+  const auto away = client.stub().CreatePrewarm(&context, v1::CreatePrewarmRequest(), &prewarm);
+  EXPECT_EQ(away.error_code(), StatusCode::UNAVAILABLE) << "whatever the request says";
+  EXPECT_EQ(context.GetServerTrailingMetadata().find("retry-after")->second, "2");
+}
+
+TEST(GrpcService, EndsAWatchWhoseTokenIsTakenBack) {
+  FakeController controller;
+  Client client(controller);
+  controller.With([](FakeService& service) { service.prewarms["pw"] = {}; });
+  grpc::ClientContext context;
+  GiveToken(context, "asked");
+  v1::GetPrewarmRequest request;
+  request.set_id("pw");
+  const auto stream = client.stub().WatchPrewarm(&context, request);
+  v1::Prewarm prewarm;
+  ASSERT_TRUE(stream->Read(&prewarm));
+  controller.authenticator().judge.With([](auto& judge) { judge = Refuse(UnknownToken()); });
+  controller.With([](FakeService& service) { service.Change("pw", [](PrewarmView&) {}); });
+  while (stream->Read(&prewarm)) continue;
+  EXPECT_EQ(stream->Finish().error_code(), StatusCode::UNAUTHENTICATED);
 }
 
 TEST(GrpcService, NamesEveryWrongFieldOfARequest) {

@@ -19,8 +19,8 @@ namespace prewarm::controller {
 namespace {
 
 std::string VerbWord(const RoutePolicy& policy) {
-  if (!policy.verb()) return "anybody";
-  switch (*policy.verb()) {
+  if (!policy.right()) return "anybody";
+  switch (VerbOf(*policy.right())) {
     case Verb::kGet: return "get";
     case Verb::kCreate: return "create";
     case Verb::kCancel: return "cancel";

@@ -47,7 +47,7 @@ TEST_F(RestAccess, IsForThoseWithAValidTokenOnEveryRouteThatIsNotForAnybody) {
   std::size_t closed = 0;
   for (const Route& route : RestRoutes()) {
     SCOPED_TRACE(std::string(route.method) + " " + std::string(route.pattern));
-    const bool open = !route.policy.verb();
+    const bool open = !route.policy.right();
     closed += open ? 0 : 1;
     for (const auto* token : {"", "unknown-token", "expired-token", "team-a-toke", "x"}) {
       EXPECT_EQ(StatusOf(route, token), open ? 200U : 401U) << token;
@@ -62,11 +62,11 @@ TEST_F(RestAccess, IsForThoseWithAValidTokenOnEveryRouteThatIsNotForAnybody) {
 TEST_F(RestAccess, NeedsTheVerbOfTheRouteAndNoOther) {
   for (const Route& route : RestRoutes()) {
     SCOPED_TRACE(std::string(route.method) + " " + std::string(route.pattern));
-    if (!route.policy.verb()) continue;
+    if (!route.policy.right()) continue;
     service_.Add("pw-1", "team-a").prewarm.state = PrewarmState::kSucceeded;
     for (const auto verb : {Verb::kGet, Verb::kCreate, Verb::kCancel, Verb::kMetrics}) {
       const auto status = StatusOf(route, OnlyToken(verb));
-      if (verb == *route.policy.verb()) {
+      if (verb == VerbOf(*route.policy.right())) {
         EXPECT_TRUE(status == 200 || status == 201) << status;
       } else {
         EXPECT_EQ(status, 403U);
@@ -98,6 +98,30 @@ TEST_F(RestAccess, ShowsNothingOfAnotherNamespace) {
             boost::json::array());
   EXPECT_EQ(Document(Ask("GET", "/api/v1/volumes", "", "team-b-token")).at("volumes"),
             boost::json::array());
+}
+
+TEST_F(RestAccess, AsksAboutWhoIsNotKnownAtOnceAndSaysWhatTheCallIsAbout) {
+  auto request = Request("DELETE", "/api/v1/prewarms/team-a.pw-1", "", "asked-token");
+  request.headers.emplace_back("prewarm-namespace", "team-a");
+  service_.Add("team-a.pw-1", "team-a");
+  EXPECT_EQ(Answer(request).status, 200U);
+  ASSERT_EQ(authenticator_.asked_.size(), 1U);
+  EXPECT_EQ(authenticator_.asked_[0].right, (Right{Action::kDelete, Subject::kPrewarms}));
+  EXPECT_EQ(authenticator_.asked_[0].name_space, "team-a");
+  EXPECT_EQ(authenticator_.asked_[0].object, "team-a.pw-1");
+  authenticator_.judge_ =
+      Refuse({ProblemKind::kUnavailable, "cannot-ask", "Away.", {}, std::chrono::seconds(2)});
+  const auto away = Ask("POST", "/api/v1/prewarms", "nonsense", "asked-token");
+  EXPECT_EQ(away.status, 503U) << "whatever the request says";
+  EXPECT_EQ(Header(away, "Retry-After"), "2");
+}
+
+TEST_F(RestAccess, HoldsTheTokensOfTheFileToTheirNamespace) {
+  auto request = Request("GET", "/api/v1/prewarms");
+  request.headers.emplace_back("Prewarm-Namespace", "team-a");
+  EXPECT_EQ(Answer(request).status, 200U);
+  request.headers.back().second = "team-b";
+  EXPECT_EQ(Answer(request).status, 403U);
 }
 
 TEST_F(RestAccess, TakesNoHeaderTwice) {

@@ -81,6 +81,21 @@ TEST_F(RestEvents, EndsWhenTheTokenHasExpired) {
   EXPECT_THAT(reply_.pieces_[2], HasSubstr("urn:prewarm:problem:unauthenticated"));
 }
 
+TEST_F(RestEvents, OutlivesThatNobodyCanBeAskedAndNoRefusal) {
+  service_.longest_wait_ = 1ms;
+  auto request = Request("GET", kPath);
+  request.headers[0].second = "Bearer asked-token";
+  reply_.on_piece_ = [this](std::size_t count) {
+    if (count == 1)
+      authenticator_.judge_ = Refuse({ProblemKind::kUnavailable, "cannot-ask", "Away."});
+    if (count == 3) authenticator_.judge_ = Refuse(UnknownToken());
+  };
+  Follow(request);
+  ASSERT_EQ(reply_.pieces_.size(), 4U);
+  EXPECT_EQ(reply_.pieces_[2], ": still here\n\n");
+  EXPECT_THAT(reply_.pieces_[3], HasSubstr("urn:prewarm:problem:unauthenticated"));
+}
+
 TEST_F(RestEvents, RefusesBeforeItBegins) {
   Follow(Request("GET", "/api/v1/prewarms/pw-2/events"));
   EXPECT_EQ(reply_.answer_->status, 404U);

@@ -169,10 +169,18 @@ constexpr auto kTestTokens =
 class TestAuthenticator final : public Authenticator {
  public:
   explicit TestAuthenticator(const Clock& clock) : clock_(clock) {}
-  [[nodiscard]] ApiResult<Caller> Check(std::optional<std::string_view> authorization,
-                                        Verb verb) const override {
-    return table_.Check(authorization, verb, clock_.WallNow());
+  [[nodiscard]] std::optional<ApiResult<Caller>> Check(
+      const AccessRequest& request) const override {
+    if (request.authorization == "Bearer asked-token") return std::nullopt;
+    return table_.Check(request, clock_.WallNow());
   }
+  Task<ApiResult<Caller>> Ask(AccessRequest request) override {
+    asked_.push_back(std::move(request));
+    co_return judge_;
+  }
+
+  ApiResult<Caller> judge_ = Caller{"asked", "team-a"};
+  std::vector<AccessRequest> asked_;
 
  private:
   const Clock& clock_;

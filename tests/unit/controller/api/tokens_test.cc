@@ -29,12 +29,23 @@ constexpr auto kTokens =
 
 WallTime At(const char* text) { return *ParseRfc3339(text); }
 
+Right ARightOf(Verb verb) {
+  switch (verb) {
+    case Verb::kGet: return {Action::kGet, Subject::kNodes};
+    case Verb::kCreate: return {Action::kCreate, Subject::kPrewarms};
+    case Verb::kCancel: return {Action::kDelete, Subject::kPrewarms};
+    case Verb::kMetrics: break;
+  }
+  return {Action::kGet, Subject::kMetrics};
+}
+
 class TokenTableTest : public testing::Test {
  protected:
   // The identity, or the type of the refusal.
-  std::string Ask(std::optional<std::string_view> authorization, Verb verb = Verb::kGet,
-                  const char* now = "2026-11-25T00:00:00Z") {
-    const auto caller = table_.Check(authorization, verb, At(now));
+  std::string Ask(std::optional<std::string> authorization, Verb verb = Verb::kGet,
+                  const char* now = "2026-11-25T00:00:00Z", const char* name_space = "") {
+    const auto caller =
+        table_.Check({std::move(authorization), ARightOf(verb), name_space}, At(now));
     return caller ? caller->identity + "@" + caller->name_space : caller.error().type;
   }
   TokenTable table_ = *TokenTable::Parse(kTokens, "tokens");
@@ -64,6 +75,12 @@ TEST_F(TokenTableTest, HoldsTokensToTheirVerbsAndTheirTime) {
   EXPECT_EQ(Ask("Bearer release-token", Verb::kCancel), "ci@team-b");
   EXPECT_EQ(Ask("Bearer release-token", Verb::kGet, "2026-11-30T23:59:59Z"), "ci@team-b");
   EXPECT_EQ(Ask("Bearer release-token", Verb::kGet, "2026-12-01T00:00:00Z"), "unauthenticated");
+}
+
+TEST_F(TokenTableTest, HoldsTokensToTheirNamespace) {
+  const auto* now = "2026-11-25T00:00:00Z";
+  EXPECT_EQ(Ask("Bearer reader-token", Verb::kGet, now, "team-a"), "dashboard@team-a");
+  EXPECT_EQ(Ask("Bearer reader-token", Verb::kGet, now, "team-b"), "forbidden");
 }
 
 TEST(TokenTable, NamesEveryWrongLineAndNoToken) {
@@ -100,7 +117,8 @@ class TokensTest : public testing::Test {
     std::filesystem::rename(folder_ / "new", file_);
   }
   bool Knows(const Tokens& tokens, const std::string& token) {
-    return tokens.Check("Bearer " + token, Verb::kGet).has_value();
+    const auto answer = tokens.Check({"Bearer " + token, ARightOf(Verb::kGet)});
+    return answer && answer->has_value();
   }
 
   const rig::TempDir folder_;

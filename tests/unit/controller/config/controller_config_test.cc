@@ -61,6 +61,26 @@ TEST(ControllerConfig, ServesWithoutTlsOnlyOnLoopbackAndOnlyIfAskedTo) {
   EXPECT_THAT(ProblemsOf(config), HasSubstr("0.0.0.0:9481 is not a loopback address"));
 }
 
+TEST(ControllerConfig, NeedsNoFileOfTokensWhereTheClusterHasThem) {
+  auto config = OnLoopback();
+  config.tokens_file.clear();
+  EXPECT_THAT(ProblemsOf(config), HasSubstr("api.tokens is missing"));
+  config.kubernetes.enabled = true;
+  EXPECT_EQ(ProblemsOf(config), "");
+}
+
+TEST(ControllerConfig, NamesAServiceAccountWithOrWithoutItsNamespace) {
+  auto config = OnLoopback();
+  for (const char* good : {"prewarm-agent", "elsewhere/prewarm-agent"}) {
+    config.kubernetes.agent_service_account = good;
+    EXPECT_EQ(ProblemsOf(config), "") << good;
+  }
+  for (const char* bad : {"", "/agent", "elsewhere/", "a/b/c"}) {
+    config.kubernetes.agent_service_account = bad;
+    EXPECT_THAT(ProblemsOf(config), HasSubstr("kubernetes.agent-service-account")) << bad;
+  }
+}
+
 TEST(ControllerConfig, TellsAllProblemsAtOnce) {
   ControllerConfig config;
   config.certificate_file = "/c.pem";

@@ -320,6 +320,14 @@ TEST_P(JobStoreSuite, IsTakenOverAtOnceWhenGivenUp) {
   EXPECT_TRUE(*standby->TryAcquire("controller-2"));
 }
 
+TEST_P(JobStoreSuite, TellsWhoLeadsToWhoeverStandsBy) {
+  const auto leader = OpenLeading();
+  const auto standby = Open(clock_);
+  EXPECT_EQ(standby->SeenHolder(), "");
+  EXPECT_EQ(*standby->TryAcquire("controller-2"), std::nullopt);
+  EXPECT_EQ(standby->SeenHolder(), "controller-1");
+}
+
 TEST_P(JobStoreSuite, RefusesEverythingOfALeaderThatWasReplaced) {
   const auto old_leader = OpenLeading();
   const auto before = SaveOne(*old_leader, Full("p"));

@@ -23,6 +23,7 @@ class PickyStore final : public JobStore {
   explicit PickyStore(std::string refused) : refused_(std::move(refused)) {}
 
   Result<std::optional<Lease>> TryAcquire(const std::string&) override { return Lease{1}; }
+  [[nodiscard]] std::string SeenHolder() const override { return ""; }
   Status Renew() override { return {}; }
   Status Release() override { return {}; }
   Result<std::vector<Prewarm>> Load(std::size_t) override { return std::vector<Prewarm>(); }
