@@ -36,6 +36,7 @@
 #include "controller/jobs/kube_job_store.h"
 #include "controller/jobs/sqlite_job_store.h"
 #include "controller/operator/cluster.h"
+#include "controller/operator/kube_metrics.h"
 #include "controller/reconcile/leadership.h"
 #include "controller/reconcile/service.h"
 #include "controller/reconcile/volume_table.h"
@@ -109,16 +110,18 @@ class Controller {
  public:
   // `tokens`: null where there is no file of them. `kube`: the cluster, where there is one.
   Controller(ControllerConfig config, std::string config_file, JobStore& store, Tokens* tokens,
-             const std::optional<kube::KubeConfig>& kube)
+             const std::optional<kube::KubeConfig>& kube, Metrics& metrics)
       : config_(std::move(config)),
         config_file_(std::move(config_file)),
         store_(store),
         tokens_(tokens),
+        metrics_(metrics),
         log_(*ParseLogLevel(config_.log_level), *ParseLogFormat(config_.log_format)),
         access_(kube ? MakeAccess(*kube) : nullptr) {
     metrics_.AddBuildInfo("prewarm_controller", PREWARM_VERSION);
     metrics_.AddProcess();
-    AddControllerMetrics(metrics_, {jobs_, agents_, volumes_.map(), reconciler_, epoch_, clock_});
+    AddControllerMetrics(
+        metrics_, {jobs_, agents_, volumes_.map(), reconciler_, epoch_, leadership_, clock_});
     volumes_.SetConfigured(config_.volumes);
     if (kube) OpenCluster(*kube);
   }
@@ -301,9 +304,9 @@ class Controller {
   const std::string config_file_;
   JobStore& store_;
   Tokens* const tokens_;
+  Metrics& metrics_;
   Logger log_;
   SystemClock clock_;
-  Metrics metrics_;
   boost::asio::io_context loop_{1};
   boost::asio::thread_pool store_pool_{1};
   boost::asio::thread_pool file_pool_{2};
@@ -385,6 +388,9 @@ int Serve(ControllerConfig config, const std::string& config_file) {
   const SystemClock clock;
   auto kube = FindCluster(config.kubernetes);
   if (!kube) return ReportError(kube.error());
+  Metrics metrics;
+  std::optional<KubeMetrics> requests;
+  if (*kube) (*kube)->meter = &requests.emplace(metrics);
   auto store = OpenStore(config, clock, *kube);
   if (!store) return ReportError(store.error());
   std::unique_ptr<Tokens> tokens;
@@ -393,7 +399,7 @@ int Serve(ControllerConfig config, const std::string& config_file) {
     if (!loaded) return ReportError(loaded.error());
     tokens = *std::move(loaded);
   }
-  return Controller(std::move(config), config_file, **store, tokens.get(), *kube).Run();
+  return Controller(std::move(config), config_file, **store, tokens.get(), *kube, metrics).Run();
 }
 
 }  // namespace

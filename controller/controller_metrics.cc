@@ -54,6 +54,45 @@ void AddPrewarms(Metrics& metrics, JobTable& jobs) {
   });
 }
 
+// Of each unfinished prewarm that has a deadline and a forecast: what is left to the deadline when
+// its last task is done. Seconds; negative: too late.
+std::vector<double> DeadlineSlacks(const ControllerMetricSources& sources) {
+  std::map<std::string, double> finish;
+  for (const auto& [key, seconds] : sources.reconciler.Predicted()) {
+    auto& last = finish[key.first];
+    last = std::max(last, seconds);
+  }
+  std::vector<double> slacks;
+  for (const auto& [age, job] : sources.jobs.by_age()) {
+    const auto& deadline = job->prewarm.spec.deadline;
+    const auto at = finish.find(job->prewarm.id);
+    if (!deadline || IsFinal(job->prewarm.state) || at == finish.end()) continue;
+    const auto left = std::chrono::duration<double>(*deadline - sources.clock.WallNow());
+    slacks.push_back(left.count() - at->second);
+  }
+  return slacks;
+}
+
+void AddDeadlines(Metrics& metrics, const ControllerMetricSources& sources) {
+  metrics.ReadGauge(
+      "prewarm_controller_deadline_slack_seconds",
+      "Least time between the forecast end and the deadline of unfinished prewarms; 0 without any",
+      [sources] {
+        const auto slacks = DeadlineSlacks(sources);
+        return slacks.empty() ? 0 : std::ranges::min(slacks);
+      });
+  metrics.ReadGauge("prewarm_controller_prewarms_late",
+                    "Unfinished prewarms that will miss their deadline by the forecast", [sources] {
+                      return static_cast<double>(std::ranges::count_if(
+                          DeadlineSlacks(sources), [](double slack) { return slack < 0; }));
+                    });
+  metrics.ReadGauge("prewarm_controller_origin_limit_bytes_per_second",
+                    "What all nodes together may take from stores; 0: no limit",
+                    [&reconciler = sources.reconciler] {
+                      return static_cast<double>(reconciler.options().limits.origin);
+                    });
+}
+
 void AddProgress(Metrics& metrics, const ControllerMetricSources& sources) {
   const auto by_volume = [&jobs = sources.jobs,
                           &volumes = sources.volumes](auto read) -> ReadSamples {
@@ -80,25 +119,6 @@ void AddProgress(Metrics& metrics, const ControllerMetricSources& sources) {
   metrics.ReadGauges(
       "prewarm_controller_fetch_bytes_per_second", "Bytes that unfinished tasks fetch now",
       by_volume([](const NodeTask& task) { return task.progress.bytes_per_second; }));
-  metrics.ReadGauge(
-      "prewarm_controller_deadline_slack_seconds",
-      "Least time between the forecast end and the deadline of unfinished prewarms; 0 without any",
-      [&sources_jobs = sources.jobs, &reconciler = sources.reconciler, &clock = sources.clock] {
-        std::map<std::string, double> finish;
-        for (const auto& [key, seconds] : reconciler.Predicted()) {
-          auto& last = finish[key.first];
-          last = std::max(last, seconds);
-        }
-        std::optional<double> least;
-        for (const auto& [age, job] : sources_jobs.by_age()) {
-          const auto& deadline = job->prewarm.spec.deadline;
-          const auto at = finish.find(job->prewarm.id);
-          if (!deadline || IsFinal(job->prewarm.state) || at == finish.end()) continue;
-          const double left = std::chrono::duration<double>(*deadline - clock.WallNow()).count();
-          least = std::min(least.value_or(left - at->second), left - at->second);
-        }
-        return least.value_or(0);
-      });
 }
 
 void AddNodes(Metrics& metrics, AgentRegistry& agents) {
@@ -115,6 +135,57 @@ void AddNodes(Metrics& metrics, AgentRegistry& agents) {
   metrics.ReadGauges("prewarm_controller_node_available_bytes",
                      "Bytes that may still be written to the node's cache directories",
                      PerNode(agents, [](const Node& node) { return node.AvailableBytes(); }));
+  metrics.ReadGauges("prewarm_controller_node_capacity_bytes",
+                     "Bytes that clients may fill in the node's cache directories",
+                     PerNode(agents, [](const Node& node) { return node.CapacityBytes(); }));
+  metrics.ReadGauges("prewarm_controller_node_fetch_limit_bytes_per_second",
+                     "What the node may take from stores, as its agent says; 0: no limit",
+                     PerNode(agents, [](const Node& node) { return node.download_limit; }));
+  metrics.ReadGauges("prewarm_controller_node_directories",
+                     "Cache directories of the node, by class of disk", [&agents] {
+                       Samples samples;
+                       for (const auto& node : agents.Nodes()) {
+                         std::map<std::string, double> by_disk;
+                         for (const auto& directory : node.directories) ++by_disk[directory.disk];
+                         for (const auto& [disk, count] : by_disk) {
+                           samples.push_back({{{"node", node.name}, {"disk", disk}}, count});
+                         }
+                       }
+                       return samples;
+                     });
+}
+
+// What unfinished prewarms have on each node, by volume.
+void AddNodeContents(Metrics& metrics, JobTable& jobs) {
+  const auto by_node_and_volume = [&jobs](auto read) -> ReadSamples {
+    return [&jobs, read] {
+      std::map<std::pair<std::string, std::string>, double> values;
+      for (const auto& [age, job] : jobs.by_age()) {
+        if (IsFinal(job->prewarm.state)) continue;
+        for (const auto& [node, task] : job->prewarm.tasks) {
+          values[{node, job->prewarm.spec.volume}] += static_cast<double>(read(task));
+        }
+      }
+      Samples samples;
+      for (const auto& [key, value] : values) {
+        samples.push_back({{{"node", key.first}, {"volume", key.second}}, value});
+      }
+      return samples;
+    };
+  };
+  metrics.ReadGauges(
+      "prewarm_controller_node_visible_prewarms",
+      "Prewarms of which every byte is visible on the node; those of a workload are its models",
+      by_node_and_volume(
+          [](const NodeTask& task) { return task.state == TaskState::kVisible ? 1 : 0; }));
+  metrics.ReadGauges("prewarm_controller_node_visible_bytes", "Bytes of these prewarms",
+                     by_node_and_volume([](const NodeTask& task) {
+                       return task.state == TaskState::kVisible ? task.progress.planned_bytes : 0;
+                     }));
+  metrics.ReadGauges(
+      "prewarm_controller_node_planned_bytes",
+      "Bytes that unfinished prewarms are to make visible on the node",
+      by_node_and_volume([](const NodeTask& task) { return task.progress.planned_bytes; }));
 }
 
 void AddVolumes(Metrics& metrics, VolumeMap& volumes) {
@@ -158,9 +229,18 @@ void AddVolumes(Metrics& metrics, VolumeMap& volumes) {
 void AddControllerMetrics(Metrics& metrics, const ControllerMetricSources& sources) {
   metrics.ReadGauge("prewarm_controller_epoch", "Epoch of this leader; 0 while it stands by",
                     [&epoch = sources.epoch] { return static_cast<double>(epoch); });
+  metrics.ReadGauges("prewarm_controller_lease_age_seconds",
+                     "Time since this leader last proved that it leads; a standby has none",
+                     [&leadership = sources.leadership, &clock = sources.clock]() -> Samples {
+                       const auto renewed = leadership.renewed_at();
+                       if (!renewed) return {};
+                       return {{{}, std::chrono::duration<double>(clock.Now() - *renewed).count()}};
+                     });
   AddPrewarms(metrics, sources.jobs);
   AddProgress(metrics, sources);
+  AddDeadlines(metrics, sources);
   AddNodes(metrics, sources.agents);
+  AddNodeContents(metrics, sources.jobs);
   AddVolumes(metrics, sources.volumes);
 }
 

@@ -8,6 +8,7 @@
 #include "common/process/metrics.h"
 #include "controller/agents/agent_registry.h"
 #include "controller/reconcile/job_table.h"
+#include "controller/reconcile/leadership.h"
 #include "controller/reconcile/reconciler.h"
 
 namespace prewarm::controller {
@@ -18,6 +19,7 @@ struct ControllerMetricSources {
   VolumeMap& volumes;
   Reconciler& reconciler;
   const std::uint64_t& epoch;
+  const Leadership& leadership;
   const Clock& clock;
 };
 

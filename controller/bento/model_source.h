@@ -60,6 +60,7 @@ enum class Obstacle : std::uint8_t {
   kWholeVolume,        // a mount of everything says nothing of a model
   kGenerationUnknown,  // the image does not say whether it carries its models
 };
+inline constexpr std::size_t kObstacles = 9;
 std::string_view ObstacleName(Obstacle obstacle);  // "BadName", …
 
 struct Unresolved {

@@ -85,7 +85,6 @@ std::vector<LeadTimes::Newcomer> LeadTimes::Newcomers(std::span<const Pod* const
       const bool looked_before_it_was_bound = *pod->bound_at + kCutOff > previous_;
       newcomer.node_was_warm = node->second.warm_at && looked_before_it_was_bound;
       newcomer.node_was_chosen = true;
-      newcomer.decided_at = node->second.decided_at;
     }
     newcomers.push_back(newcomer);
   }
@@ -128,7 +127,9 @@ void LeadTimes::Judge(const Newcomer& newcomer, const WorkloadNow& workload, New
   timeline.bound_at = was_warm ? std::clamp(workload.now, told, told + kCutOff) : told;
   const bool warm = was_warm || (timeline.warm_at && *timeline.warm_at <= told);
   timeline.arrival = warm ? Arrival::kWarm : WhyNotWarm(workload, target, newcomer.node_was_chosen);
-  if (newcomer.decided_at) timeline.decided_at = newcomer.decided_at;
+  if (const auto node = nodes_.find(pod.node); node != nodes_.end()) {
+    timeline.decided_at = node->second.decided_at;
+  }
   ++arrivals_[static_cast<std::size_t>(timeline.arrival)];
   const auto waited = Between(timeline.decided_at, timeline.bound_at);
   if (waited) news.decision_to_bound.push_back(std::max(*waited, std::chrono::nanoseconds(0)));
@@ -150,7 +151,8 @@ void LeadTimes::Follow(PodRecord& record, const Pod& pod, News& news) const {
   }
   if (timeline.started_at && !record.told_start) {
     record.told_start = true;
-    Tell(Between(timeline.decided_at, timeline.started_at), news.decision_to_start);
+    const auto took = Between(timeline.decided_at, timeline.started_at);
+    if (took) news.decision_to_start.push_back(std::max(*took, std::chrono::nanoseconds(0)));
   }
   if (timeline.started_at && timeline.warm_at && !record.told_lead_to_start) {
     record.told_lead_to_start = true;

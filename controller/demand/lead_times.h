@@ -56,7 +56,7 @@ struct PodTimeline {
   std::string pod;
   std::string node;
   Arrival arrival = Arrival::kWarm;
-  std::optional<WallTime> decided_at;  // nothing: not known, or not before the pod was bound
+  std::optional<WallTime> decided_at;  // to warm the node; also after the pod; nothing: not known
   std::optional<WallTime> warm_at;
   WallTime bound_at;
   std::optional<WallTime> started_at;
@@ -115,7 +115,6 @@ class LeadTimes {
     const Pod* pod = nullptr;
     bool node_was_warm = false;
     bool node_was_chosen = false;
-    std::optional<WallTime> decided_at{};
   };
   [[nodiscard]] std::vector<Newcomer> Newcomers(std::span<const Pod* const> bound) const;
   void TakeTargets(const WorkloadNow& workload, News& news);

@@ -110,8 +110,10 @@ Task<void> BentoOperator::Run() {
 }
 
 Task<void> BentoOperator::Round() {
+  parts_.metrics.workloads.Begin(pass.cluster.now());
   Pass pass{demand::ClusterIndex(view_.World()),
             KnownFrom(parts_.volumes),
+  parts_.metrics.workloads.End();
             view_.Policies(),
             Existing(),
             {},
@@ -167,11 +169,28 @@ void BentoOperator::PlanOne(const bento::Workload& found, Pass& pass) {
   const auto models = bento::PlanModels(sources, survey_.answers());
   const auto& existing = pass.existing[ref.uid];
   const demand::CacheOf cache_of = [&](const demand::Node& node) {
+  Measure(ref, {models, output, existing, [this](const std::string& node) {
+                  const auto* known = parts_.agents.Find(node);
+                  return known != nullptr && known->connected;
+                }});
     return CacheOf(node.name, existing);
   };
   auto& memory = pass.memory[ref.uid];
   memory = std::move(memory_[ref.uid]);
   auto output = PlanWorkload(
+// The metrics tell how many pods came too early, these lines which ones.
+void BentoOperator::Measure(const bento::ObjectRef& workload, const WorkloadLook& look) {
+  for (const auto& pod : parts_.metrics.workloads.Take(workload, look)) {
+    const auto lead = pod.LeadToBound();
+    parts_.log.Info("pod_bound",
+                    {{"workload", workload.Words()},
+                     {"pod", pod.pod},
+                     {"node", pod.node},
+                     {"found_it", demand::ArrivalName(pod.arrival)},
+                     {"lead", lead ? LogValue(*lead) : LogValue("the node is not warm yet")}});
+  }
+}
+
       {workload, models, components, policy, pass.cluster, cache_of, existing}, memory);
   Say(workload, models, output);
   // What is not compared stays as it is.

@@ -43,6 +43,7 @@ class BentoOperator {
   Task<void> Run();
   void Wake();
   [[nodiscard]] const ClusterView& view() const { return view_; }
+  [[nodiscard]] const kube::EventRecorder& events() const { return events_; }
 
  private:
   // What was last said of a workload, so that it is said once.
@@ -55,6 +56,7 @@ class BentoOperator {
   void PlanOne(const bento::Workload& found, Pass& pass);
   // What its Deployments say of the volumes of its pods, which only they know.
   [[nodiscard]] bento::Workload WithPodVolumes(bento::Workload workload) const;
+  void Measure(const bento::ObjectRef& workload, const WorkloadLook& look);
   void Say(const bento::Workload& workload, const bento::ModelPlan& models,
            const WorkloadOutput& output);
   [[nodiscard]] demand::CacheFacts CacheOf(const std::string& node,

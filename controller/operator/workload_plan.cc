@@ -116,6 +116,7 @@ class Planner {
     for (const auto& target : plan.targets) Take(target, demand, memory);
     if (!plan.unmet.empty()) output_.unmet.push_back(component.name + ": " + plan.unmet);
     output_.signals.insert(output_.signals.end(), demand.signals.begin(), demand.signals.end());
+    output_.bound.insert(output_.bound.end(), demand.bound.begin(), demand.bound.end());
   }
 
   void Take(const demand::Target& target, const demand::Demand& demand,

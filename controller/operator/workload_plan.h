@@ -48,7 +48,8 @@ struct WorkloadOutput {
   // Not all of its models were looked up yet: what it has stays as it is.
   bool undecided = false;
   std::vector<DesiredPrewarm> desired;
-  std::vector<demand::Signal> signals;  // in force, of all components
+  std::vector<demand::Signal> signals;    // in force, of all components
+  std::vector<const demand::Pod*> bound;  // pods of the newest version that have a node
   std::vector<std::string> unmet;
   std::vector<std::string> problems;  // of the workload's own scheduling part
 };
