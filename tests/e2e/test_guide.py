@@ -7,6 +7,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 GUIDE = (ROOT / "deploy/README.md").read_text()
+ALERTS = (ROOT / "deploy/prometheus/alerts.yaml").read_text()
 TROUBLESHOOTING = GUIDE.partition("\n## Troubleshooting\n")[2].partition("\n## ")[0]
 # In the troubleshooting but not printed by our programs.
 OF_OTHERS = {"code", "ContainerCreating", "Connection refused"}
@@ -19,10 +20,10 @@ def symptoms():
 
 @pytest.fixture(scope="module")
 def literals():
-    """All string literals of the programs, those of several lines put together."""
+    """All string literals of the programs, those of several lines put together, and our alerts."""
     sources = [path.read_text() for folder in ("agent", "common", "controller")
                for path in (ROOT / folder).rglob("*.cc")]
-    return "\n".join(re.sub(r'"\s*\n\s*"', "", text).replace(r"\"", '"') for text in sources)
+    return "\n".join(re.sub(r'"\s*\n\s*"', "", text).replace(r"\"", '"') for text in [*sources, ALERTS])
 
 
 @pytest.mark.parametrize("words", symptoms())
@@ -30,6 +31,10 @@ def test_what_the_guide_quotes_is_printed(literals, words):
     # A name that is put in between ends a literal.
     pieces = re.split(r'(?<=storage ")gs(?=")', words)
     assert all(piece in literals for piece in pieces), words
+
+
+def test_every_alert_is_in_the_troubleshooting():
+    assert [name for name in re.findall(r"alert: (\w+)", ALERTS) if f"`{name}`" not in TROUBLESHOOTING] == []
 
 
 def test_every_file_that_the_guide_links_to_is_there():
