@@ -66,6 +66,7 @@ PURE = [
     "controller/kube/event_series.", "controller/kube/json_access.", "controller/kube/micro_time.",
     "controller/kube/watch_decoder.", "controller/kube/conditions.", "controller/jobs/prewarm_object.",
     "controller/operator/desired.", "controller/operator/workload_plan.", "controller/operator/volume_object.",
+    "controller/operator/workload_report.",
 ]
 IMPURE_HEADERS = re.compile(
     r"boost/(asio|beast)|grpcpp/|google/protobuf|openssl/ssl\.h|hiredis|yaml-cpp|spdlog|prometheus")
