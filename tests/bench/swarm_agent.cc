@@ -112,6 +112,7 @@ void SwarmAgent::Take(const v1::ControllerMessage& message) {
     if (++at->second.parts < at->second.order.plan_parts()) return;
     events_.last_plan[prewarm] = std::chrono::steady_clock::now();
     ++events_.received[prewarm];
+    if (events_.planned) events_.planned(prewarm, name_);
     Report(at->second.order.task(), v1::TASK_STATE_VISIBLE, at->second.order.planned_bytes());
     orders_.erase(at);
   } else if (message.has_cancel()) {

@@ -26,6 +26,8 @@ struct SwarmEvents {
   std::map<std::string, Time> last_plan;  // by prewarm: when the last agent had all of its plan
   std::map<std::string, std::size_t> received;  // by prewarm: agents that have the plan
   std::uint64_t runs = 0;
+  // Called when an agent has all of the plan of an order.
+  std::function<void(const std::string& prewarm, const std::string& node)> planned;
 };
 
 class SwarmAgent {
