@@ -9,6 +9,8 @@ namespace {
 
 constexpr std::size_t kBatch = 256;
 
+Error Stopped() { return Fail(ErrorCode::kCancelled, "the controller stops", Reason::kCancelled); }
+
 }  // namespace
 
 JobTable::JobTable(boost::asio::any_io_executor executor, boost::asio::thread_pool& store_pool,
@@ -45,6 +47,7 @@ Job* JobTable::Insert(Prewarm prewarm) {
 }
 
 Task<Result<std::vector<Job*>>> JobTable::Commit(std::vector<Prewarm> prewarms) {
+  if (closed_) co_return Stopped();
   auto write = std::make_shared<Write>();
   write->prewarms = std::move(prewarms);
   write->done = std::make_unique<Signal>(executor_);
@@ -69,9 +72,7 @@ Task<Result<std::vector<Job*>>> JobTable::Commit(std::vector<Prewarm> prewarms) 
       job->changed.Notify();
     }
   }
-  if (!write->answer) {
-    co_return Fail(ErrorCode::kCancelled, "the controller stops", Reason::kCancelled);
-  }
+  if (!write->answer) co_return Stopped();
   CO_TRY(auto saved, *std::move(write->answer));
   std::vector<Job*> jobs;
   jobs.reserve(saved.size());
@@ -93,6 +94,13 @@ Task<void> JobTable::WriteLoop() {
       prewarms += batch.back()->prewarms.size();
     }
     co_await WriteAll(std::move(batch));
+  }
+  // Whoever waits here may be one whom no stop reaches, and the process would never end.
+  closed_ = true;
+  while (!waiting_.empty()) {
+    waiting_.front()->answer.emplace(Stopped());
+    waiting_.front()->done->Notify();
+    waiting_.pop_front();
   }
 }
 

@@ -56,7 +56,7 @@ class JobTable {
   // Makes these durable, then puts them into the table; many callers share one transaction. New
   // ones (age 0) get their age. kConflict: not the leader any more.
   Task<Result<std::vector<Job*>>> Commit(std::vector<Prewarm> prewarms);
-  // Writes until the task is stopped; started once.
+  // Writes until the task is stopped; started once. Afterwards every Commit answers kCancelled.
   Task<void> WriteLoop();
   [[nodiscard]] bool idle() const { return waiting_.empty(); }
 
@@ -97,6 +97,7 @@ class JobTable {
   std::set<std::string> being_made_;
   std::size_t unfinished_ = 0;
   std::deque<std::shared_ptr<Write>> waiting_;
+  bool closed_ = false;  // nobody writes any more
   Signal work_;
 };
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
+#include <chrono>
 #include <string>
 #include <utility>
 #include <vector>
@@ -85,6 +86,21 @@ TEST_F(Table, WritesTheOthersOfABatchInWhichTheStoreRefusesOne) {
   EXPECT_THAT(refused_, ElementsAre("bad"));
   EXPECT_NE(table_.Find("one"), nullptr);
   EXPECT_EQ(table_.Find("bad"), nullptr);
+}
+
+TEST_F(Table, LetsNobodyWaitForAWriterThatHasStopped) {
+  writer_.Spawn("write", table_.WriteLoop());
+  loop_.poll();
+  callers_.Spawn("commit", Commit("one"));
+  writer_.Stop();
+  loop_.restart();
+  loop_.run_for(std::chrono::seconds(10));
+  EXPECT_THAT(refused_, ElementsAre("one"));
+  callers_.Spawn("commit", Commit("late"));
+  loop_.restart();
+  loop_.run_for(std::chrono::seconds(10));
+  EXPECT_THAT(refused_, ElementsAre("one", "late"));
+  EXPECT_THAT(store_.written, testing::IsEmpty());
 }
 
 TEST_F(Table, KnowsWhatIsBeingMadeUntilItIsThere) {
