@@ -109,7 +109,7 @@ void LeadTimes::TakeTargets(const WorkloadNow& workload, News& news) {
     } else if (record.warm_at && !target.warm_at) {
       record.decided_at = workload.now;  // other bytes are needed from now on
     }
-    record.warm_at = target.warm_at;
+    if (!target.warm_at || !record.warm_at) record.warm_at = target.warm_at;
   }
   std::erase_if(nodes_, [](const auto& node) { return !node.second.seen; });
 }
@@ -122,14 +122,14 @@ void LeadTimes::Judge(const Newcomer& newcomer, const WorkloadNow& workload, New
   auto& timeline = record.timeline;
   timeline.pod = pod.name;
   timeline.node = pod.node;
-  timeline.warm_at = target == nullptr ? std::nullopt : target->warm_at;
+  if (const auto node = nodes_.find(pod.node); node != nodes_.end()) {
+    timeline.decided_at = node->second.decided_at;
+    timeline.warm_at = node->second.warm_at;
+  }
   const bool was_warm = newcomer.node_was_warm && timeline.warm_at;
   timeline.bound_at = was_warm ? std::clamp(workload.now, told, told + kCutOff) : told;
   const bool warm = was_warm || (timeline.warm_at && *timeline.warm_at <= told);
   timeline.arrival = warm ? Arrival::kWarm : WhyNotWarm(workload, target, newcomer.node_was_chosen);
-  if (const auto node = nodes_.find(pod.node); node != nodes_.end()) {
-    timeline.decided_at = node->second.decided_at;
-  }
   ++arrivals_[static_cast<std::size_t>(timeline.arrival)];
   const auto waited = Between(timeline.decided_at, timeline.bound_at);
   if (waited) news.decision_to_bound.push_back(std::max(*waited, std::chrono::nanoseconds(0)));

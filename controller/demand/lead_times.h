@@ -38,7 +38,8 @@ std::string_view ArrivalName(Arrival arrival);  // "warm", "still-warming": stab
 // A node that is to be warm for the workload, as it is now.
 struct TargetNow {
   std::string_view node;
-  std::optional<WallTime> warm_at{};  // since when all bytes are visible; nothing: they are not
+  // All bytes are visible, since then at the latest; nothing: they are not. The first word counts.
+  std::optional<WallTime> warm_at{};
   bool has_agent = true;
   bool failed = false;
   bool chosen_before = false;  // by whoever looked before the first look: the moment is not known

@@ -75,7 +75,7 @@ std::vector<demand::PodTimeline> WorkloadMetrics::Take(const bento::ObjectRef& w
   entry.seen = true;
   // What is not decided stays as it was, and so does what is known of its nodes.
   if (look.output.undecided) return {};
-  const auto nodes = NodesOf(look);
+  const auto nodes = NodesOf(look, now_);
   auto report = ReportOn(look, nodes);
   if (report != entry.report) entry.changed_at = now_;
   entry.report = std::move(report);

@@ -21,12 +21,8 @@ void Add(WorkloadNode& node, const Prewarm* prewarm) {
     if (at != prewarm->tasks.end()) task = &at->second;
     node.now.chosen_before |= prewarm->spec.TargetAt(node.now.node) != nullptr;
   }
-  const bool visible = task != nullptr && task->state == TaskState::kVisible && task->visible_at;
-  if (!visible) {
-    node.now.warm_at.reset();
-  } else if (node.now.warm_at) {
-    node.now.warm_at = std::max(*node.now.warm_at, *task->visible_at);
-  }
+  const bool visible = task != nullptr && task->state == TaskState::kVisible;
+  if (!visible) node.now.warm_at.reset();
   if (task == nullptr) return;
   node.now.failed |= task->state == TaskState::kFailed;
   node.planned_bytes += task->progress.planned_bytes;
@@ -90,7 +86,7 @@ TargetCounts WorkloadReport::Targets() const {
   return sum;
 }
 
-std::vector<WorkloadNode> NodesOf(const WorkloadLook& look) {
+std::vector<WorkloadNode> NodesOf(const WorkloadLook& look, WallTime now) {
   std::map<std::string_view, WorkloadNode> nodes;
   for (const auto& desired : look.output.desired) {
     if (desired.version != look.models.bento) continue;
@@ -101,7 +97,7 @@ std::vector<WorkloadNode> NodesOf(const WorkloadLook& look) {
       if (first) {
         node.now.node = target.node;
         node.now.has_agent = look.has_agent(target.node);
-        node.now.warm_at = WallTime::min();  // until a volume says when, or that it is not
+        node.now.warm_at = now;  // unless it is not for one of its volumes
         node.signal = target.signal;
       }
       Add(node, prewarm);

@@ -69,8 +69,8 @@ struct WorkloadLook {
   std::function<bool(const std::string& node)> has_agent;
 };
 
-// Sorted by name.
-std::vector<WorkloadNode> NodesOf(const WorkloadLook& look);
+// Sorted by name. What is visible counts as warm since `now`: nobody writes down when it became so.
+std::vector<WorkloadNode> NodesOf(const WorkloadLook& look, WallTime now);
 WorkloadReport ReportOn(const WorkloadLook& look, std::span<const WorkloadNode> nodes);
 // Why a pod cannot find its node warm, whichever node that is; nothing: it can.
 std::optional<demand::Arrival> ObstacleOf(const WorkloadReport& report);
