@@ -46,10 +46,6 @@ class World:
         with self.volume.mount() as root:
             (root / "weights").write_bytes(random_bytes(3_000_000, 1))
         self.cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "others"}})
-        for name in ("view", "edit"):
-            wait_for(lambda name=name: any("prewarm.dev" in rule.get("apiGroups", [])
-                                           for rule in self.cluster.get("ClusterRole", name)["rules"]),
-                     f"the aggregated role {name}", 60)
 
     def controller(self, name, *, lease="2s", lead=True):
         pod(self.cluster, name, OURS, account="prewarm-controller", node="cpu-1",
@@ -135,8 +131,8 @@ def in_namespace(name):
 def test_users_may_do_what_their_roles_say_and_agents_are_the_nodes_of_their_pods(world, leader):
     agent = world.agent("node-a", leader)
     release = token(world.cluster, "release")
-    bind(world.cluster, "edit", "release")
-    bind(world.cluster, "view", "release")
+    bind(world.cluster, "prewarm-edit", "release")
+    bind(world.cluster, "prewarm-view", "release")
     bind(world.cluster, "prewarm-fleet-view", "release", None, account_namespace="default")
     wait_for(lambda: allowed(leader.call, "GET", "/api/v1/nodes", token=release)["nodes"], "the agent of node-a", 30)
 
@@ -157,7 +153,7 @@ def test_users_may_do_what_their_roles_say_and_agents_are_the_nodes_of_their_pod
 
     # Reading is not writing.
     reader = token(world.cluster, "reader")
-    bind(world.cluster, "view", "reader")
+    bind(world.cluster, "prewarm-view", "reader")
     assert allowed(leader.call, "GET", f"/api/v1/prewarms/{made['id']}", token=reader)["id"] == made["id"]
     assert refusal(leader.create, {"volume": "models"}, token=reader).status == 403
     assert refusal(leader.call, "DELETE", f"/api/v1/prewarms/{made['id']}", token=reader).status == 403
@@ -179,7 +175,7 @@ def ctl_refusal(controller, caller, *words):
 
 def test_tokens_that_are_no_good_are_refused(world, leader):
     good = token(world.cluster, "release")
-    bind(world.cluster, "view", "release")
+    bind(world.cluster, "prewarm-view", "release")
     assert allowed(leader.call, "GET", "/api/v1/prewarms", token=good) is not None
     for bad in (token(world.cluster, "release", audience="vault"), expired(world.cluster, good), good[:-4] + "AAAA",
                 "not-even-a-token", ""):
@@ -191,13 +187,13 @@ def test_tokens_that_are_no_good_are_refused(world, leader):
 
 def test_what_is_taken_back_is_refused_soon(world, leader):
     leaver = token(world.cluster, "leaver")
-    bind(world.cluster, "view", "leaver")
+    bind(world.cluster, "prewarm-view", "leaver")
     loser = token(world.cluster, "loser")
-    bind(world.cluster, "view", "loser")
+    bind(world.cluster, "prewarm-view", "loser")
     for one in (leaver, loser):
         assert allowed(leader.call, "GET", "/api/v1/prewarms", token=one) is not None
     world.cluster.delete("ServiceAccount", "leaver")
-    world.cluster.delete("RoleBinding", "view-loser")
+    world.cluster.delete("RoleBinding", "prewarm-view-loser")
     wait_for(lambda: status_of(leader, leaver) == 401, "a deleted account to be refused", FORGOTTEN_SECONDS)
     wait_for(lambda: status_of(leader, loser) == 403, "a role that was taken back to count no more", FORGOTTEN_SECONDS)
 
@@ -244,7 +240,7 @@ def test_a_rotated_token_is_shown_at_the_next_connection(world, leader):
     agent = world.agent("node-e", leader)
     agent.child.wait_until(lambda: "controller_connected" in agent.log.read_text(), "the agent to be connected")
     # The old pod is gone and its token with it; another one has taken its place.
-    world.cluster.delete("Pod", "agent-node-e", OURS)
+    world.cluster.call("DELETE", world.cluster.path("Pod", "agent-node-e", OURS) + "?gracePeriodSeconds=0")
     wait_for(lambda: not world.cluster.find("Pod", "agent-node-e", OURS), "the pod to be gone")
     pod(world.cluster, "agent-node-e", OURS, account="prewarm-agent", node="node-e")
     world.give_token(agent.folder, "node-e")
@@ -267,7 +263,7 @@ def test_nobody_comes_in_without_any_proof(world, leader):
 def test_the_label_says_who_leads_and_a_standby_is_ready(world, leader):
     wait_for(lambda: world.leaders() == {"prewarm-controller-0"}, "the leader's label", 30)
     # As a container leaves it that died while it led.
-    pod(world.cluster, "prewarm-controller-1", OURS, account="prewarm-controller", node="cpu-2",
+    pod(world.cluster, "prewarm-controller-1", OURS, account="prewarm-controller", node="cpu-1",
         labels={"app.kubernetes.io/name": "prewarm-controller"})
     world.cluster.patch("Pod", "prewarm-controller-1", {"metadata": {"labels": {LEADS: "true"}}}, OURS)
     standby = world.controller("prewarm-controller-1", lead=False)
@@ -277,7 +273,7 @@ def test_the_label_says_who_leads_and_a_standby_is_ready(world, leader):
     assert world.leaders() == {"prewarm-controller-0"}
 
     caller = token(world.cluster, "release")
-    bind(world.cluster, "view", "release")
+    bind(world.cluster, "prewarm-view", "release")
     wait_for(lambda: status_of(standby, caller) == 503, "the role to count")
     problem = refusal(standby.call, "GET", "/api/v1/prewarms", token=caller)
     assert problem.status == 503 and int(problem.headers["Retry-After"]) >= 1
@@ -303,7 +299,7 @@ def test_nobody_is_let_in_while_the_api_server_is_away(world, leader):
     known = token(world.cluster, "release")
     unknown = token(world.cluster, "reader")
     for one in ("release", "reader"):
-        bind(world.cluster, "view", one)
+        bind(world.cluster, "prewarm-view", one)
     leader.close()
     patient = world.controller("prewarm-controller-2", lease="2m")
     assert allowed(patient.call, "GET", "/api/v1/prewarms", token=known) is not None
