@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "common/async/deadline.h"
+#include "controller/operator/kube_metrics.h"
 
 namespace prewarm::controller {
 namespace {
@@ -45,7 +46,19 @@ Cluster::Cluster(const Parts& parts, const Options& options,
                  parts.seed}),
       intake_({parts.executor, *client_, parts.clock, parts.log, parts.jobs, parts.service,
                parts.seed + 1}),
-      running_(parts.executor) {}
+      running_(parts.executor) {
+  Tell(parts.metrics);
+}
+
+// Caches are read on the executor that they live on, where metrics are asked as well.
+void Cluster::Tell(Metrics& metrics) {
+  AddReflectorMetrics(metrics, clock_, [this] {
+    auto all = operator_.view().Caches();
+    all.insert(all.end(), {&intake_.cache(), &volumes_.cache()});
+    return all;
+  });
+  AddEventMetrics(metrics, [this] { return operator_.events().counters(); });
+}
 
 Task<void> Cluster::Watch() { return volumes_.Watch(); }
 

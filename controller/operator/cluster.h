@@ -51,6 +51,7 @@ class Cluster {
 
  private:
   Cluster(const Parts& parts, const Options& options, std::unique_ptr<kube::KubeClient> client);
+  void Tell(Metrics& metrics);
 
   const Clock& clock_;
   Logger& log_;

@@ -149,6 +149,13 @@ std::vector<std::string> ClusterView::Troubles() const {
   return troubles;
 }
 
+std::vector<const kube::ReflectorLoop*> ClusterView::Caches() const {
+  std::vector<const kube::ReflectorLoop*> all;
+  all.reserve(loops_.size());
+  for (const auto& loop : loops_) all.push_back(loop.get());
+  return all;
+}
+
 demand::World ClusterView::World() const {
   demand::World world;
   world.nodes = AllOf(nodes_);

@@ -48,6 +48,7 @@ class ClusterView final : public bento::Catalog {
   [[nodiscard]] bool synced() const;
   // What cannot be watched now, in words; empty if all is well.
   [[nodiscard]] std::vector<std::string> Troubles() const;
+  [[nodiscard]] std::vector<const kube::ReflectorLoop*> Caches() const;
   // Grows with every change of a Bento or BentoRequest, which may mean that models are complete.
   [[nodiscard]] std::uint64_t bento_version() const { return bento_version_; }
 

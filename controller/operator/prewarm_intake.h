@@ -33,6 +33,7 @@ class PrewarmIntake {
 
   // Until it is stopped.
   Task<void> Run();
+  [[nodiscard]] const kube::ReflectorLoop& cache() const { return objects_; }
 
  private:
   void Changed(const kube::ObjectKey& key);

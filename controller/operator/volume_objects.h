@@ -46,6 +46,7 @@ class VolumeObjects {
   [[nodiscard]] bool complete() const;
   // Why the objects cannot be watched now; empty if all is well.
   [[nodiscard]] const std::string& trouble() const { return objects_.trouble(); }
+  [[nodiscard]] const kube::ReflectorLoop& cache() const { return objects_; }
 
  private:
   // An object with what its Secrets hold.
