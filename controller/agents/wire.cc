@@ -18,6 +18,16 @@ google::protobuf::Timestamp ToTimestamp(WallTime when) {
       std::chrono::duration_cast<std::chrono::microseconds>(when.time_since_epoch()).count());
 }
 
+std::string AdoptionName(v1::Adoption adoption) {
+  switch (adoption) {
+    case v1::ADOPTION_BEFORE_MOUNT: return "before-mount";
+    case v1::ADOPTION_LIVE: return "live";
+    case v1::ADOPTION_RESCAN: return "rescan";
+    case v1::ADOPTION_NEVER: return "never";
+    default: return "unknown";
+  }
+}
+
 WallTime FromTimestamp(const google::protobuf::Timestamp& stamp) {
   return WallTime(
       std::chrono::microseconds(google::protobuf::util::TimeUtil::TimestampToMicroseconds(stamp)));
@@ -95,8 +105,8 @@ void Update(Node& node, const v1::NodeStatus& status) {
   }
   node.volumes.clear();
   for (const auto& volume : status.volumes()) {
-    node.volumes.push_back(
-        {volume.uuid(), volume.cached_bytes(), volume.mounted(), volume.words()});
+    node.volumes.push_back({volume.uuid(), volume.cached_bytes(), volume.mounted(), volume.words(),
+                            AdoptionName(volume.adoption())});
   }
   node.measured_store_rate = status.measured().store_bytes_per_second();
   node.measured_disk_rate = status.measured().disk_write_bytes_per_second();

@@ -3,14 +3,16 @@
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/thread_pool.hpp>
-#include <map>
 #include <optional>
 #include <random>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "common/async/deadline.h"
 #include "common/async/task_group.h"
+#include "common/base/token_bucket.h"
+#include "controller/jobs/known_prewarms.h"
 #include "controller/jobs/prewarm_object.h"
 #include "controller/kube/kube_client.h"
 #include "controller/kube/lease.h"
@@ -24,6 +26,9 @@ namespace json = boost::json;
 constexpr auto kKeyLifetime = std::chrono::hours(24);
 constexpr std::size_t kWritesAtOnce = 8;
 constexpr int kTriesPerWrite = 4;
+// Over all prewarms, after as many at once. Who saves waits, and has more to say in one write then.
+// The claims of a new leader are not counted: until they are done nobody works.
+constexpr double kStatusWritesPerSecond = 200;
 // An age is the epoch of acceptance and a count within it, so that ages grow without anything being
 // kept beside the lease.
 constexpr int kAgeBits = 32;
@@ -82,13 +87,6 @@ class KubeJobStore final : public JobStore {
   }
 
  private:
-  // What is known of an object that this process read or wrote.
-  struct Known {
-    std::string resource_version;
-    PrewarmState state = PrewarmState::kPending;
-    std::uint64_t age = 0;
-    PrewarmSpec spec;
-  };
   using Objects = std::vector<PrewarmObject>;
 
   template <class T>
@@ -123,7 +121,7 @@ class KubeJobStore final : public JobStore {
     epoch_ = *acquired;
     floor_ = std::max(floor_, epoch_);
     accepted_ = 0;
-    known_.clear();
+    known_.Clear();
     if (auto claimed = co_await ClaimAll(); !claimed) {
       epoch_ = 0;
       co_return std::move(claimed).error();
@@ -137,7 +135,7 @@ class KubeJobStore final : public JobStore {
     std::vector<Task<Status>> claims;
     for (auto& object : objects) {
       NoteEpoch(object);
-      Remember(object);
+      known_.Take(object);
       if (object.accepted && !IsFinal(object.prewarm.state)) {
         claims.push_back(WriteStatus(std::move(object.prewarm)));
       }
@@ -256,18 +254,17 @@ class KubeJobStore final : public JobStore {
   Task<Status> Prepare(Prewarm& prewarm) {
     CO_TRY(const auto key, KeyOf(prewarm));
     CO_TRY_STATUS(NewPrewarmObject(prewarm));
-    if (!known_.contains(prewarm.id)) {
+    if (known_.Find(prewarm.id) == nullptr) {
       CO_TRY(const auto object, co_await Read(key));
-      if (object) Remember(*object);
+      if (object) known_.Take(*object);
     }
-    const auto known = known_.find(prewarm.id);
-    if (known != known_.end()) {
-      if (IsFinal(known->second.state) && known->second.state != prewarm.state) {
+    if (const auto* known = known_.Find(prewarm.id)) {
+      if (IsFinal(known->state) && known->state != prewarm.state) {
         co_return Fail(ErrorCode::kConflict, "prewarm " + prewarm.id + " has ended: it is " +
-                                                 std::string(StateName(known->second.state)) +
+                                                 std::string(StateName(known->state)) +
                                                  " and stays so");
       }
-      if (prewarm.age == 0) prewarm.age = known->second.age;
+      if (prewarm.age == 0) prewarm.age = known->age;
     }
     if (prewarm.age == 0) prewarm.age = (epoch_ << kAgeBits) + ++accepted_;
     co_return Status();
@@ -275,22 +272,27 @@ class KubeJobStore final : public JobStore {
 
   Task<Status> Write(Prewarm prewarm) {
     CO_TRY(const auto key, KeyOf(prewarm));
-    const auto known = known_.find(prewarm.id);
-    if (known == known_.end()) {
+    if (known_.Find(prewarm.id) == nullptr) {
       CO_TRY(auto object, NewPrewarmObject(prewarm));
       CO_TRY(const auto created,
              co_await kube::CreateObject(*api_, Prewarms(), key.ns, std::move(object)));
       CO_TRY(const auto read, ReadPrewarmObject(created));
-      Remember(read);
-    } else if (known->second.spec != prewarm.spec) {
+      known_.Take(read);
+    } else if (known_.IsSpecToWrite(prewarm)) {
       json::object patch{{"spec", PrewarmSpecObject(prewarm)}};
       CO_TRY_STATUS(co_await Patch(prewarm, std::move(patch), ""));
+    } else if (known_.IsEdited(prewarm)) {  // which generation that was, the object says
+      CO_TRY(const auto now, co_await Read(key));
+      if (now) known_.Take(*now);
     }
+    known_.Hold(prewarm);
+    co_await SleepFor(pace_.Take(1, real_.Now()));
     co_return co_await WriteStatus(std::move(prewarm));
   }
 
   Task<Status> WriteStatus(Prewarm prewarm) {
-    json::object patch{{"status", PrewarmStatusObject(prewarm, epoch_)}};
+    const auto context = known_.ContextOf(prewarm.id, epoch_, clock_.WallNow());
+    json::object patch{{"status", PrewarmStatusObject(prewarm, context)}};
     co_return co_await Patch(prewarm, std::move(patch), "status");
   }
 
@@ -299,16 +301,18 @@ class KubeJobStore final : public JobStore {
   Task<Status> Patch(Prewarm prewarm, json::object patch, std::string subresource) {
     CO_TRY(const auto key, KeyOf(prewarm));
     for (int tries = 1;; ++tries) {
-      patch["metadata"] = {{"resourceVersion", known_[prewarm.id].resource_version}};
+      const auto* known = known_.Find(prewarm.id);
+      if (known == nullptr) co_return Status();  // deleted by somebody: there is nothing to keep
+      patch["metadata"] = {{"resourceVersion", known->resource_version}};
       auto written = co_await kube::PatchObject(*api_, Prewarms(), key, patch, subresource);
       if (written) {
         CO_TRY(const auto read, ReadPrewarmObject(*written));
-        Remember(read);
+        known_.Take(read);
         co_return Status();
       }
       const auto code = written.error().code;
-      if (code == ErrorCode::kNotFound) {  // deleted by somebody: there is nothing to keep
-        known_.erase(prewarm.id);
+      if (code == ErrorCode::kNotFound) {
+        known_.Forget(prewarm.id);
         co_return Status();
       }
       const bool look = code == ErrorCode::kConflict || code == ErrorCode::kInvalidArgument;
@@ -321,13 +325,8 @@ class KubeJobStore final : public JobStore {
                        "prewarm " + prewarm.id + " was taken over by a newer leader");
       }
       if (code == ErrorCode::kInvalidArgument) co_return std::move(written).error();
-      Remember(*now);
+      known_.Take(*now);
     }
-  }
-
-  void Remember(const PrewarmObject& object) {
-    const auto& prewarm = object.prewarm;
-    known_[prewarm.id] = {object.resource_version, prewarm.state, prewarm.age, prewarm.spec};
   }
 
   // ---- pruning
@@ -346,7 +345,7 @@ class KubeJobStore final : public JobStore {
       const auto gone =
           co_await kube::DeleteObject(*api_, Prewarms(), key, {objects[at].uid, "", "Background"});
       if (!gone && gone.error().code != ErrorCode::kNotFound) co_return gone.error();
-      known_.erase(prewarm.id);
+      known_.Forget(prewarm.id);
       ++removed;
     }
     co_return removed;
@@ -381,10 +380,12 @@ class KubeJobStore final : public JobStore {
   std::string holder_;
   std::optional<kube::KubeLease> lease_;
   SteadyTime renewed_{};
-  std::uint64_t epoch_ = 0;             // 0: does not lead
-  std::uint64_t floor_ = 0;             // the largest epoch that was seen
-  std::uint64_t accepted_ = 0;          // in this epoch
-  std::map<std::string, Known> known_;  // by id
+  std::uint64_t epoch_ = 0;     // 0: does not lead
+  std::uint64_t floor_ = 0;     // the largest epoch that was seen
+  std::uint64_t accepted_ = 0;  // in this epoch
+  KnownPrewarms known_;
+  const SystemClock real_;  // clock_ may stand still, writes do not
+  TokenBucket pace_{kStatusWritesPerSecond, kStatusWritesPerSecond, real_.Now()};
 };
 
 }  // namespace

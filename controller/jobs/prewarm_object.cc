@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "common/base/rfc3339.h"
+#include "controller/jobs/prewarm_conditions.h"
 #include "controller/kube/json_access.h"
 
 namespace prewarm::controller {
@@ -171,7 +172,10 @@ Status ReadInto(const json::object& object, PrewarmObject& into) {
     TRY(into.prewarm.spec, ReadSpec(*spec));
     into.prewarm.idempotency_key = Text(*spec, "idempotencyKey");
   }
-  if (const auto* status = ObjectIn(object, "status")) TRY_STATUS(ReadStatus(*status, into));
+  if (const auto* status = ObjectIn(object, "status")) {
+    TRY_STATUS(ReadStatus(*status, into));
+    into.conditions = kube::ReadConditions(*status);
+  }
   return {};
 }
 
@@ -259,6 +263,10 @@ Result<PrewarmObject> ReadPrewarmObject(const json::object& object) {
   prewarm.id = PrewarmId(prewarm.name_space, TextIn(*metadata, "name"));
   read.resource_version = Text(*metadata, "resourceVersion");
   read.uid = Text(*metadata, "uid");
+  read.generation = Count(*metadata, "generation");
+  if (const auto* labels = ObjectIn(*metadata, "labels")) {
+    read.made_by_us = TextIn(*labels, kMadeByLabel) == kMadeByUs;
+  }
   if (auto created = Moment(*metadata, "creationTimestamp"); created && *created) {
     prewarm.created_at = **created;
   }
@@ -304,16 +312,17 @@ json::object PrewarmSpecObject(const Prewarm& prewarm) {
 Result<json::object> NewPrewarmObject(const Prewarm& prewarm) {
   TRY(const auto name, ObjectNameOf(prewarm.id, prewarm.name_space));
   json::object metadata{{"name", name}, {"namespace", prewarm.name_space}};
+  json::object labels;
   if (const auto& workload = prewarm.spec.workload) {
     // Goes with its workload, by the cluster's own garbage collection.
     metadata["ownerReferences"] = json::array{{{"apiVersion", workload->api_version},
                                                {"kind", workload->kind},
                                                {"name", workload->name},
                                                {"uid", workload->uid}}};
+    labels[kMadeByLabel] = kMadeByUs;
   }
-  if (!prewarm.idempotency_key.empty()) {
-    metadata["labels"] = {{kKeyLabel, KeyHash(prewarm.idempotency_key)}};
-  }
+  if (!prewarm.idempotency_key.empty()) labels[kKeyLabel] = KeyHash(prewarm.idempotency_key);
+  if (!labels.empty()) metadata["labels"] = std::move(labels);
   json::object object{{"apiVersion", std::string(kPrewarmGroup) + "/" + kPrewarmVersion},
                       {"kind", "Prewarm"},
                       {"metadata", std::move(metadata)},
@@ -330,7 +339,9 @@ Result<json::object> NewPrewarmObject(const Prewarm& prewarm) {
   return object;
 }
 
-json::object PrewarmStatusObject(const Prewarm& prewarm, std::uint64_t epoch) {
+json::object PrewarmStatusObject(const Prewarm& prewarm, const StatusContext& context) {
+  auto conditions = PrewarmConditions(prewarm);
+  kube::Follow(context.before, conditions, context.observed_generation, context.now);
   json::array tasks;
   std::size_t visible = 0;
   std::uint64_t bytes = 0;
@@ -346,7 +357,8 @@ json::object PrewarmStatusObject(const Prewarm& prewarm, std::uint64_t epoch) {
                       {"reason", text(prewarm.reason, kLongestReason)},
                       {"message", text(prewarm.message, kLongestMessage)},
                       {"age", Stored(prewarm.age)},
-                      {"epoch", Stored(epoch)},
+                      {"epoch", Stored(context.epoch)},
+                      {"observedGeneration", Stored(context.observed_generation)},
                       {"generation", Stored(prewarm.generation)},
                       {"planHash", std::to_string(prewarm.plan_hash)},
                       {"files", Stored(prewarm.files)},
@@ -356,6 +368,8 @@ json::object PrewarmStatusObject(const Prewarm& prewarm, std::uint64_t epoch) {
                       {"supersededBy", nullptr},
                       {"nodesVisible", visible},
                       {"nodesTotal", prewarm.tasks.size()},
+                      {"progress", PrewarmProgressObject(prewarm)},
+                      {"conditions", kube::ToJson(conditions)},
                       {"tasks", std::move(tasks)}};
   if (prewarm.ended_at) object["endedAt"] = FormatRfc3339(*prewarm.ended_at);
   if (const auto by = ObjectNameOf(prewarm.superseded_by, prewarm.name_space)) {

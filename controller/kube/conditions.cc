@@ -1,8 +1,11 @@
 #include "controller/kube/conditions.h"
 
 #include <algorithm>
+#include <string_view>
+#include <utility>
 
 #include "common/base/rfc3339.h"
+#include "common/base/utf8.h"
 #include "controller/kube/json_access.h"
 
 namespace prewarm::controller::kube {
@@ -11,6 +14,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t kMostConditions = 16;
+constexpr std::size_t kLongestMessage = 1024;
 
 const Condition* Find(const Conditions& conditions, const std::string& type) {
   const auto at = std::ranges::find(conditions, type, &Condition::type);
@@ -18,6 +22,13 @@ const Condition* Find(const Conditions& conditions, const std::string& type) {
 }
 
 }  // namespace
+
+Condition MakeCondition(std::string type, bool holds, std::string reason,
+                        const std::string& message) {
+  auto words = ToUtf8(std::string_view(message).substr(0, kLongestMessage));
+  return {std::move(type), holds ? "True" : "False", std::move(reason), std::move(words), 0,
+          std::nullopt};
+}
 
 Conditions ReadConditions(const json::object& status) {
   Conditions conditions;

@@ -30,11 +30,9 @@ struct Condition {
 };
 using Conditions = std::vector<Condition>;
 
-inline Condition MakeCondition(std::string type, bool holds, std::string reason,
-                               std::string message) {
-  return {std::move(type), holds ? "True" : "False", std::move(reason), std::move(message), 0,
-          std::nullopt};
-}
+// The message is cut where it is longer than 1 KiB, and what is no text in it is replaced.
+Condition MakeCondition(std::string type, bool holds, std::string reason,
+                        const std::string& message);
 
 // Of a status that anybody may have written; what is not a condition is left out.
 Conditions ReadConditions(const boost::json::object& status);

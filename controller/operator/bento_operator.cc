@@ -55,13 +55,6 @@ demand::DiskClass DiskClassOf(const Node& node) {
   return demand::DiskClass::kLocal;
 }
 
-demand::Labels ToLabels(const bento::TextMap& map) {
-  std::vector<std::pair<std::string_view, std::string_view>> entries;
-  entries.reserve(map.size());
-  for (const auto& [key, value] : map) entries.emplace_back(key, value);
-  return demand::Labels(std::move(entries));
-}
-
 }  // namespace
 
 // What one look at the cluster is computed from, and what comes out of it.
@@ -110,17 +103,17 @@ Task<void> BentoOperator::Run() {
 }
 
 Task<void> BentoOperator::Round() {
-  parts_.metrics.workloads.Begin(pass.cluster.now());
   Pass pass{demand::ClusterIndex(view_.World()),
             KnownFrom(parts_.volumes),
-  parts_.metrics.workloads.End();
             view_.Policies(),
             Existing(),
             {},
             {}};
   survey_.Begin();
+  parts_.metrics.workloads.Begin(pass.cluster.now());
   for (const auto* workload : view_.Workloads()) PlanOne(*workload, pass);
   survey_.End(view_.bento_version() != bento_version_);
+  parts_.metrics.workloads.End();
   bento_version_ = view_.bento_version();
   memory_ = std::move(pass.memory);  // what is gone is forgotten
   std::erase_if(said_, [this](const auto& said) { return !memory_.contains(said.first); });
@@ -169,15 +162,22 @@ void BentoOperator::PlanOne(const bento::Workload& found, Pass& pass) {
   const auto models = bento::PlanModels(sources, survey_.answers());
   const auto& existing = pass.existing[ref.uid];
   const demand::CacheOf cache_of = [&](const demand::Node& node) {
-  Measure(ref, {models, output, existing, [this](const std::string& node) {
-                  const auto* known = parts_.agents.Find(node);
-                  return known != nullptr && known->connected;
-                }});
     return CacheOf(node.name, existing);
   };
   auto& memory = pass.memory[ref.uid];
   memory = std::move(memory_[ref.uid]);
   auto output = PlanWorkload(
+      {workload, models, components, policy, pass.cluster, cache_of, existing}, memory);
+  Say(workload, models, output);
+  Measure(ref, {models, output, existing, [this](const std::string& node) {
+                  const auto* known = parts_.agents.Find(node);
+                  return known != nullptr && known->connected;
+                }});
+  // What is not compared stays as it is.
+  if (output.undecided) pass.existing.erase(ref.uid);
+  std::ranges::move(output.desired, std::back_inserter(pass.desired));
+}
+
 // The metrics tell how many pods came too early, these lines which ones.
 void BentoOperator::Measure(const bento::ObjectRef& workload, const WorkloadLook& look) {
   for (const auto& pod : parts_.metrics.workloads.Take(workload, look)) {
@@ -189,13 +189,6 @@ void BentoOperator::Measure(const bento::ObjectRef& workload, const WorkloadLook
                      {"found_it", demand::ArrivalName(pod.arrival)},
                      {"lead", lead ? LogValue(*lead) : LogValue("the node is not warm yet")}});
   }
-}
-
-      {workload, models, components, policy, pass.cluster, cache_of, existing}, memory);
-  Say(workload, models, output);
-  // What is not compared stays as it is.
-  if (output.undecided) pass.existing.erase(ref.uid);
-  std::ranges::move(output.desired, std::back_inserter(pass.desired));
 }
 
 demand::CacheFacts BentoOperator::CacheOf(const std::string& node,

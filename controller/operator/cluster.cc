@@ -45,7 +45,16 @@ Cluster::Cluster(const Parts& parts, const Options& options,
                  parts.instance,
                  parts.seed}),
       intake_({parts.executor, *client_, parts.clock, parts.log, parts.jobs, parts.service,
-               parts.seed + 1}),
+               parts.reconciler, parts.seed + 1}),
+      teller_({parts.executor, *client_, parts.clock, parts.log, parts.jobs, parts.service,
+               [this](const kube::ObjectKey& key) {
+                 const auto* object = intake_.Find(key);
+                 return object == nullptr ? std::string() : object->uid;
+               },
+               parts.instance, parts.seed + 3}),
+      node_caches_({parts.executor, *client_, parts.clock, parts.log, parts.jobs, parts.agents,
+                    parts.volumes.map(), parts.reconciler, operator_.view(), parts.seed + 4}),
+      policies_({parts.executor, *client_, parts.clock, parts.log, operator_.view()}),
       running_(parts.executor) {
   Tell(parts.metrics);
 }
@@ -54,10 +63,17 @@ Cluster::Cluster(const Parts& parts, const Options& options,
 void Cluster::Tell(Metrics& metrics) {
   AddReflectorMetrics(metrics, clock_, [this] {
     auto all = operator_.view().Caches();
-    all.insert(all.end(), {&intake_.cache(), &volumes_.cache()});
+    all.insert(all.end(), {&intake_.cache(), &volumes_.cache(), &node_caches_.cache()});
     return all;
   });
-  AddEventMetrics(metrics, [this] { return operator_.events().counters(); });
+  AddEventMetrics(metrics, [this] {
+    auto counters = operator_.events().counters();
+    const auto more = teller_.events().counters();
+    counters.written += more.written;
+    counters.dropped += more.dropped;
+    counters.failed += more.failed;
+    return counters;
+  });
 }
 
 Task<void> Cluster::Watch() { return volumes_.Watch(); }
@@ -77,6 +93,9 @@ Task<void> Cluster::Run() {
   }
   running_.Spawn("operator", operator_.Run());
   running_.Spawn("intake", intake_.Run());
+  running_.Spawn("tell of prewarms", teller_.Run());
+  running_.Spawn("tell of nodes", node_caches_.Run());
+  running_.Spawn("tell of policies", policies_.Run());
   while (co_await SleepFor(std::chrono::hours(1))) {
   }
   running_.Stop();

@@ -11,7 +11,10 @@
 #include "common/async/task.h"
 #include "controller/kube/kube_client.h"
 #include "controller/operator/bento_operator.h"
+#include "controller/operator/node_caches.h"
+#include "controller/operator/policy_teller.h"
 #include "controller/operator/prewarm_intake.h"
+#include "controller/operator/prewarm_teller.h"
 #include "controller/operator/volume_objects.h"
 
 namespace prewarm::controller {
@@ -60,6 +63,9 @@ class Cluster {
   OperatorMetrics metrics_;
   BentoOperator operator_;
   PrewarmIntake intake_;
+  PrewarmTeller teller_;
+  NodeCaches node_caches_;
+  PolicyTeller policies_;
   TaskGroup running_;
 };
 

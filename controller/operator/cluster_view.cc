@@ -7,7 +7,6 @@
 #include "common/async/deadline.h"
 #include "controller/bento/objects_json.h"
 #include "controller/demand/objects_json.h"
-#include "controller/demand/policy_json.h"
 #include "controller/kube/json_access.h"
 
 namespace prewarm::controller {
@@ -25,6 +24,10 @@ Result<std::optional<DeploymentRecord>> ReadDeployment(const json::object& objec
   bento::Problems ignored;  // the API server has checked the template of a Deployment
   if (pods != nullptr) bento::AddPodVolumes(*pods, record.pods, ignored);
   return std::optional(std::move(record));
+}
+
+std::optional<PolicyObject> ReadPolicy(const json::object& object) {
+  return ReadPolicyObject(object);
 }
 
 // The three ways in which a reader says "nothing".
@@ -114,8 +117,7 @@ ClusterView::ClusterView(Parts parts, std::vector<bento::WorkloadMapping> mappin
                                             demand::NodeClaimFromJson)),
       scale_ups_(Watch<demand::ScaleUp>({"", "v1", "events"}, demand::ScaleUpFromJson,
                                         "reason=TriggeredScaleUp")),
-      policies_(Watch<demand::Policy>({"prewarm.dev", "v1alpha1", "prewarmpolicies"},
-                                      demand::PolicyFromJson)) {
+      policies_(Watch<PolicyObject>({"prewarm.dev", "v1alpha1", "prewarmpolicies"}, ReadPolicy)) {
   for (auto& mapping : mappings) {
     const kube::Resource resource{mapping.group, mapping.version, mapping.resource};
     workloads_.push_back(&Watch<bento::Workload>(
@@ -185,8 +187,16 @@ std::vector<const bento::Workload*> ClusterView::Workloads() const {
 
 std::vector<demand::Policy> ClusterView::Policies() const {
   std::vector<demand::Policy> all;
-  for (const auto& [key, policy] : policies_.objects()) all.push_back(policy);
+  for (const auto& [key, object] : policies_.objects()) {
+    if (object.problem.empty()) all.push_back(object.policy);
+  }
   return all;
+}
+
+std::vector<const PolicyObject*> ClusterView::PolicyObjects() const { return AllOf(policies_); }
+
+const demand::Node* ClusterView::FindNode(std::string_view name) const {
+  return FindIn(nodes_, "", name);
 }
 
 const DeploymentRecord* ClusterView::DeploymentOf(const bento::ObjectRef& workload,

@@ -17,6 +17,7 @@
 #include "controller/demand/cluster_index.h"
 #include "controller/demand/policy.h"
 #include "controller/kube/reflector.h"
+#include "controller/operator/policy_object.h"
 
 namespace prewarm::controller {
 
@@ -55,7 +56,11 @@ class ClusterView final : public bento::Catalog {
   // Pointers hold until the next suspension.
   [[nodiscard]] demand::World World() const;
   [[nodiscard]] std::vector<const bento::Workload*> Workloads() const;
+  // Those that can be understood.
   [[nodiscard]] std::vector<demand::Policy> Policies() const;
+  [[nodiscard]] std::vector<const PolicyObject*> PolicyObjects() const;
+  // nullptr: the cluster has no such node.
+  [[nodiscard]] const demand::Node* FindNode(std::string_view name) const;
   // The Deployment that runs these pods of a workload: the workload itself, or the one in its
   // namespace that carries all of `labels`. nullptr: not made yet.
   [[nodiscard]] const DeploymentRecord* DeploymentOf(const bento::ObjectRef& workload,
@@ -94,7 +99,7 @@ class ClusterView final : public bento::Catalog {
   Cache<demand::Node>& nodes_;
   Cache<demand::NodeClaim>& node_claims_;
   Cache<demand::ScaleUp>& scale_ups_;
-  Cache<demand::Policy>& policies_;
+  Cache<PolicyObject>& policies_;
   std::vector<Cache<bento::Workload>*> workloads_;
 };
 

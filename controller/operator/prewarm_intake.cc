@@ -4,6 +4,7 @@
 
 #include "common/async/deadline.h"
 #include "controller/api/spec_rules.h"
+#include "controller/kube/objects.h"
 #include "controller/plan/outcome.h"
 
 namespace prewarm::controller {
@@ -98,13 +99,56 @@ void PrewarmIntake::LookAtAll() {
 
 void PrewarmIntake::Take(const PrewarmObject& object) {
   const auto& id = object.prewarm.id;
-  if (object.accepted || parts_.jobs.Find(id) != nullptr || parts_.jobs.IsBeingMade(id)) return;
-  if (!taking_.insert(id).second) return;
-  if (auto wrong = WrongSpec(object)) {
+  if (taking_.contains(id) || parts_.jobs.IsBeingMade(id)) return;
+  if (const auto* job = parts_.jobs.Find(id)) return TakeEdit(object, *job);
+  if (object.accepted) return;
+  taking_.insert(id);
+  if (object.prewarm.spec.workload && object.made_by_us) {
+    running_.Spawn("clean up after an earlier leader", CleanUp(object));
+  } else if (auto wrong = WrongSpec(object)) {
     running_.Spawn("refuse a prewarm", Refuse(object, *std::move(wrong)));
   } else {
     running_.Spawn("accept a prewarm", Accept(object));
   }
+}
+
+// How urgent it is may be changed; the definition refuses every other edit of what a user made.
+void PrewarmIntake::TakeEdit(const PrewarmObject& object, const Job& job) {
+  const auto& now = object.prewarm.spec;
+  const auto& held = job.prewarm.spec;
+  const bool same = now.priority == held.priority && now.deadline == held.deadline;
+  if (same || held.workload || IsFinal(job.prewarm.state) || job.committing) return;
+  auto next = job.prewarm;
+  next.spec.priority = now.priority;
+  next.spec.deadline = now.deadline;
+  taking_.insert(next.id);
+  running_.Spawn("take in an edit", Change(std::move(next)));
+}
+
+Task<void> PrewarmIntake::Change(Prewarm next) {
+  const auto id = next.id;
+  const auto priority = next.spec.priority;
+  const auto saved = co_await parts_.jobs.Commit({std::move(next)});
+  if (saved) {
+    parts_.log.Info("prewarm_edited", {{"prewarm", id}, {"priority", priority}});
+    parts_.reconciler.Wake();
+  } else {
+    parts_.log.Error("save_failed", {{"prewarm", id}, {"why", saved.error()}});
+  }
+  taking_.erase(id);
+}
+
+Task<void> PrewarmIntake::CleanUp(PrewarmObject object) {
+  const auto& prewarm = object.prewarm;
+  const auto name = ObjectNameOf(prewarm.id, prewarm.name_space);
+  // Only as it was seen: a leader may have accepted it since.
+  const kube::DeleteOptions only{object.uid, object.resource_version, "Background"};
+  if (name) {
+    const auto gone = co_await kube::DeleteObject(parts_.api, PrewarmObjects().resource,
+                                                  {prewarm.name_space, *name}, only);
+    if (gone) parts_.log.Info("prewarm_cleaned_up", {{"prewarm", prewarm.id}});
+  }
+  taking_.erase(prewarm.id);
 }
 
 bool PrewarmIntake::MayPass(const PrewarmObject& object, const Problem& problem) const {

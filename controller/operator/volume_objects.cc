@@ -21,7 +21,6 @@ constexpr auto kLookEvery = std::chrono::seconds(10);
 // Of one object: whatever its metadata does, its status is not written more often.
 constexpr auto kBetweenWrites = std::chrono::seconds(5);
 constexpr std::size_t kAtOnce = 8;
-constexpr std::size_t kLongestMessage = 1024;
 
 kube::Resource PrewarmVolumes() { return {kPrewarmGroup, kPrewarmVersion, "prewarmvolumes"}; }
 
@@ -247,7 +246,6 @@ std::optional<VolumeStatus> VolumeObjects::StatusOf(const VolumeObject& object) 
         kReady, true, "MetadataRead",
         "volume " + status.format_name + ", blocks of " + SizeWords(status.block_size));
   }
-  ready.message = ready.message.substr(0, kLongestMessage);
   status.conditions = {std::move(ready)};
   kube::Follow(object.status.conditions, status.conditions, object.generation,
                parts_.clock.WallNow());

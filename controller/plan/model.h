@@ -143,6 +143,9 @@ struct Prewarm {
   std::uint64_t plan_hash = 0;   // ResolvedPlan::Hash() of that generation
   std::uint64_t files = 0;
   std::map<std::string, NodeTask> tasks;  // by node
+  // When all of it should be visible, as it was last told to those who look at its object; a new
+  // leader foretells it anew.
+  std::optional<WallTime> expected_at;
   bool operator==(const Prewarm&) const = default;
 };
 
@@ -172,6 +175,7 @@ struct NodeVolume {
   std::uint64_t cached_bytes = 0;
   bool mounted = false;
   std::string words;
+  std::string adoption{};  // when clients see what is stored: "before-mount", "live", …
   bool operator==(const NodeVolume&) const = default;
 };
 

@@ -50,6 +50,13 @@ AGE = column("Age", "date", ".metadata.creationTimestamp")
 PREWARM_STATES = ["pending", "running", "warm", "succeeded", "failed", "cancelled", "superseded"]
 TASK_STATES = ["waiting", "queued", "running", "stored", "stale", "visible", "failed", "cancelled"]
 
+def unless_for_workload(field):
+    """Users may change how urgent a prewarm is and nothing else; the controller changes those that it makes."""
+    return rule(f"has(self.workload) || (has(self.{field}) == has(oldSelf.{field}) && "
+                f"(!has(self.{field}) || self.{field} == oldSelf.{field}))",
+                "cannot be changed, only priority and deadline can: make another one", f".{field}")
+
+
 PREWARM_SPEC = record({
     "volume": text("the name of a PrewarmVolume", 63, minLength=1),
     "paths": listed(PATH, 1000, "files or directories from the volume's root; none: the whole volume",
@@ -80,6 +87,8 @@ PREWARM_SPEC = record({
 }, "what is to be warm, and where", required=["volume"], rules=[
     rule("self.volume == oldSelf.volume", "cannot be changed: make another one", ".volume"),
     unchangeable("idempotencyKey"),
+    unchangeable("workload"),
+    *[unless_for_workload(field) for field in ("paths", "nodes", "refuseIfLate", "keep", "model", "targets")],
     rule("!has(self.refuseIfLate) || !self.refuseIfLate || has(self.deadline)",
          "means nothing without a deadline: give one", ".refuseIfLate"),
 ])
@@ -101,6 +110,12 @@ PREWARM_STATUS = record({
     "supersededBy": text("the name of the newer one"),
     "nodesVisible": count("where every client that mounts the volume would find the bytes"),
     "nodesTotal": count("that have a task"),
+    "progress": record({
+        "plannedBytes": count(), "storedBytes": count("whole on disk, also what was there before"),
+        "visibleBytes": count("on nodes whose clients find all of it"),
+        "stored": text("of the bytes, rounded down: 63%", 8),
+        "expectedAt": time("when all of it should be visible, by today's rates"),
+    }, "over all nodes; told at most every 10 seconds, and with every change of a state"),
     "tasks": keyed(["node"], {
         "node": text(minLength=1),
         "generation": count("of the plan that this is about"),
@@ -122,6 +137,7 @@ PREWARM = {
     "spec": PREWARM_SPEC, "status": PREWARM_STATUS,
     "columns": [
         column("State", "string", ".status.state"),
+        column("Stored", "string", ".status.progress.stored", "of the bytes over all nodes"),
         column("Visible", "integer", ".status.nodesVisible", "nodes that are done"),
         column("Nodes", "integer", ".status.nodesTotal", "nodes that have a task"),
         column("Volume", "string", ".spec.volume"),
@@ -130,6 +146,8 @@ PREWARM = {
         column("Files", "integer", ".status.files", wide=True),
         column("Bytes", "integer", ".status.bytes", "for each node", wide=True),
         column("Deadline", "string", ".spec.deadline", wide=True),
+        column("Expected", "string", ".status.progress.expectedAt", "when all of it should be visible", wide=True),
+        column("On-Time", "string", condition("OnTime", "status"), wide=True),
         column("Reason", "string", ".status.reason"),
         column("Message", "string", ".status.message", wide=True),
         AGE,
@@ -204,6 +222,9 @@ POLICY = {
         column("Gate", "string", ".spec.gate.mode"),
         column("Keep", "integer", ".spec.keepWarm.minNodes", "nodes that stay warm without a replica"),
         column("Workloads", "integer", ".status.workloads"),
+        column("Accepted", "string", condition("Accepted", "status"), wide=True),
+        column("In-Force", "string", condition("InForce", "reason")),
+        column("Message", "string", condition("InForce", "message"), wide=True),
         AGE,
     ],
 }
@@ -295,7 +316,8 @@ NODE_CACHE = {
         "volumes": listed(record({
             "name": text("empty: not one of ours", 63),
             "uuid": text(longest=36),
-            "cachedBytes": count(),
+            "cachedBytes": count("blocks of ours and of the client"),
+            "visibleBytes": count("of prewarms that are visible here"),
             "mounted": flag("a client has it mounted on this node"),
             "adoption": text("when clients see what is stored", 32),
         }, required=["uuid"]), 64, "volumes with a cache or a mount here", **{"x-kubernetes-list-type": "atomic"}),

@@ -27,6 +27,8 @@ STATUS = {
     "observedGeneration": 1, "state": "running", "reason": "", "message": "1 of 2 nodes", "age": 17, "epoch": 3,
     "generation": 1, "planHash": "9437184", "files": 12, "bytes": 16060556376, "createdAt": "2026-11-25T10:00:00Z",
     "nodesVisible": 1, "nodesTotal": 2,
+    "progress": {"plannedBytes": 32121112752, "storedBytes": 20236301033, "visibleBytes": 16060556376, "stored": "63%",
+                 "expectedAt": "2026-11-25T10:04:00Z"},
     "tasks": [
         {"node": "gpu-1", "generation": 1, "state": "visible", "plannedBytes": 16060556376, "presentBytes": 0,
          "fetchedBytes": 16060556376, "failedBlocks": 0, "plannedBlocks": 3830, "presentBlocks": 0,
@@ -201,11 +203,23 @@ def test_a_name_too_long_for_a_volume_is_refused(cluster):
 
 
 @pytest.mark.parametrize("path, value", [
-    ("spec.volume", "others"), ("spec.idempotencyKey", "release-18"), ("spec.idempotencyKey", None)])
+    ("spec.volume", "others"), ("spec.idempotencyKey", "release-18"), ("spec.idempotencyKey", None),
+    ("spec.workload", None)])
 def test_what_a_prewarm_is_cannot_be_changed(cluster, path, value):
     *_, last = path.split(".")
     with pytest.raises(ApiError, match=f"spec.{last}: Invalid value: .*cannot be changed"):
         cluster.patch("Prewarm", "llama-3", {"spec": {last: value}})
+
+
+@pytest.mark.parametrize("field, value", [
+    ("paths", ["b"]), ("paths", None), ("nodes", {"count": 3}), ("keep", True), ("refuseIfLate", True),
+    ("model", "another"), ("workload", PREWARM["spec"]["workload"])])
+def test_of_what_a_user_made_only_the_urgency_can_be_changed(cluster, field, value):
+    own = {"volume": "models", "paths": ["a"], "deadline": "2026-11-25T12:00:00Z"}
+    cluster.apply(changed(changed(PREWARM, "spec", own), "metadata.name", "own"))
+    with pytest.raises(ApiError, match=f"spec.{field}: Invalid value: .*cannot be changed"):
+        cluster.patch("Prewarm", "own", {"spec": {field: value}})
+    cluster.patch("Prewarm", "own", {"spec": {"priority": 7, "deadline": "2026-11-25T13:00:00Z"}})
 
 
 def test_how_urgent_it_is_can_be_changed(cluster):
@@ -245,8 +259,8 @@ def table(text):
 
 def test_kubectl_shows_how_it_goes(cluster):
     header, rows = table(cluster.kubectl("get", "prewarms", "llama-3"))
-    assert header == "NAME STATE VISIBLE NODES VOLUME MODEL PRIORITY REASON AGE".split()
-    assert rows[0][:7] == "llama-3 running 1 2 models llama-3-8b:k6v2x7m4kq3aq 500".split()
+    assert header == "NAME STATE STORED VISIBLE NODES VOLUME MODEL PRIORITY REASON AGE".split()
+    assert rows[0][:8] == "llama-3 running 63% 1 2 models llama-3-8b:k6v2x7m4kq3aq 500".split()
     header, rows = table(cluster.kubectl("get", "nc"))
     assert header == "NAME CONNECTED DISK RUNNING QUEUED WARM-IN SEEN AGE".split()
     assert rows[0][:6] == "gpu-1 true local_nvme 1 2 41".split()

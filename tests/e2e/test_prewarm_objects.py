@@ -7,6 +7,7 @@ import pytest
 
 from rig.fleet import AgentDaemon, Controller
 from rig.kube import Cluster
+from rig.kube_api import ApiError
 from rig.process import wait_for
 from rig.stores import S3Store
 from rig.tree import MIB, contents, random_bytes
@@ -100,3 +101,74 @@ def test_a_new_leader_goes_on_with_what_the_objects_say(world):
     assert world.wait_for_state("later", "succeeded", "failed")["state"] == "succeeded"
     wait_for(lambda: world.status("kept")["epoch"] > epoch, "the new leader's mark", 30)
     assert world.status("kept")["state"] in ("running", "warm")
+
+
+def conditions(status):
+    return {one["type"]: f"{one['status']} {one['reason']}" for one in status.get("conditions", [])}
+
+
+def test_conditions_events_and_columns_tell_the_story(world):
+    world.cluster.apply(prewarm("mine", deadline="2199-01-01T00:00:00Z"))
+    world.cluster.apply(prewarm("elsewhere", volume="nowhere"))
+    status = world.wait_for_state("mine", "succeeded", "failed")
+    assert conditions(status) == {
+        "Accepted": "True Accepted", "Stored": "True AllStored", "Visible": "True AllVisible",
+        "Complete": "True AllVisible", "Failed": "False NotFailed", "OnTime": "True Met"}, status["conditions"]
+    assert status["observedGeneration"] == 1 and status["progress"]["stored"] == "100%", status
+    assert status["progress"]["visibleBytes"] == status["progress"]["plannedBytes"] == 13 * MIB
+    refused = world.wait_for_state("elsewhere", "failed")
+    assert conditions(refused)["Accepted"] == "False Refused" and conditions(refused)["Failed"] == "True Refused"
+
+    def events(name):
+        return {one["reason"] for one in world.cluster.list("events.k8s.io/v1/Event", "default")
+                if one["regarding"]["name"] == name and one["regarding"]["uid"]}
+    wait_for(lambda: events("mine") == {"Accepted", "Succeeded"} and events("elsewhere") == {"Refused"},
+             f"the events, not {events('mine')} and {events('elsewhere')}", 30)
+    header, *rows = world.cluster.kubectl("get", "prewarms").splitlines()
+    assert header.split()[:6] == ["NAME", "STATE", "STORED", "VISIBLE", "NODES", "VOLUME"]
+    assert ["mine", "succeeded", "100%", "1", "1", "models"] in [row.split()[:6] for row in rows], rows
+    world.cluster.kubectl("wait", "--for=condition=Complete", "prewarm/mine", "--timeout=10s")
+
+
+def test_how_urgent_a_prewarm_is_may_be_edited_and_nothing_else(world):
+    world.cluster.apply(prewarm("kept", keep=True))
+    world.wait_for_state("kept", "warm")
+    world.cluster.patch("Prewarm", "kept", {"spec": {"priority": 77, "deadline": "2199-01-01T00:00:00Z"}})
+    wait_for(lambda: world.controller.get("default.kept")["spec"]["priority"] == 77, "the edit to be taken in", 30)
+    wait_for(lambda: world.status("kept")["observedGeneration"] == 2, "the status to be about the edit", 30)
+    assert world.cluster.get("Prewarm", "kept")["spec"]["priority"] == 77
+    with pytest.raises(ApiError, match="make another one"):
+        world.cluster.patch("Prewarm", "kept", {"spec": {"paths": ["n"]}})
+    world.controller.kill()
+    world.controller.start()
+    assert world.controller.get("default.kept")["spec"]["priority"] == 77
+
+
+def test_what_a_leader_made_and_did_not_accept_is_made_away_with(world):
+    workload = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "chat", "uid": "0-0"}
+    orphan = prewarm("orphan", workload=workload)
+    world.cluster.apply({**orphan, "metadata": {
+        "name": "orphan", "labels": {"app.kubernetes.io/managed-by": "prewarm-controller"}}})
+    world.cluster.apply(prewarm("mine", workload=workload))
+    wait_for(lambda: world.cluster.find("Prewarm", "orphan") is None, "the orphan to be gone", 30)
+    refused = world.wait_for_state("mine", "failed")
+    assert "only written by the controller" in refused["message"], refused
+
+
+def test_numbers_are_written_rarely(world):
+    """A slow prewarm: many reports of its agent, few writes of its status."""
+    world.controller.child.stop()
+    world.controller.settings["fleet"]["node-download-limit"] = "4"
+    world.controller.start()
+    world.controller.wait_for_nodes(1)
+    world.cluster.apply(prewarm("slow"))
+    versions = set()
+
+    def ended():
+        found = world.cluster.get("Prewarm", "slow")
+        versions.add(found["metadata"]["resourceVersion"])
+        return found.get("status", {}).get("state") in ("succeeded", "failed")
+    wait_for(ended, "the slow prewarm to end", 120)
+    took = world.status("slow")
+    assert took["state"] == "succeeded", took
+    assert 3 <= len(versions) <= 12, f"{len(versions)} versions were seen of 26 seconds"

@@ -122,8 +122,8 @@ def test_a_rotated_password_is_taken_from_the_secret(world, closing):
     wait_for(lambda: world.state("kept") == "warm", "the prewarm to be warm", 60)
     world.set_password(SECOND)
     world.redis.cli("CLIENT", "KILL", "USER", "warmer")
-    refused = world.wait_for_ready("False", "AccessDenied", seconds=90)
-    assert FIRST not in refused["message"], refused
+    wait_for(lambda: world.ready()["status"] == "False", "the old password to be refused", 120)
+    assert FIRST not in world.ready()["message"] and world.ready()["reason"] == "AccessDenied", world.ready()
     world.write_secret(SECOND)
     world.wait_for_ready("True", "MetadataRead", seconds=90)
     world.cluster.apply(prewarm("later", model="another"))
@@ -184,3 +184,29 @@ def test_at_rest_nothing_is_written_and_secrets_are_only_read_by_name(world):
              if one.get("objectRef", {}).get("resource") == "secrets"
              and one["userAgent"].startswith("prewarm-controller")}
     assert asked == {"get"}, asked
+
+
+def test_a_policy_says_whether_it_holds_and_for_how_many_workloads(world):
+    def deployment(name, **labels):
+        pod = {"metadata": {"labels": {"app": name}}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+        return {"apiVersion": "apps/v1", "kind": "Deployment",
+                "metadata": {"name": name, "labels": labels, "annotations": {"prewarm.dev/models": "models:m"}},
+                "spec": {"selector": {"matchLabels": {"app": name}}, "template": pod}}
+
+    def policy(name, **spec):
+        return {"apiVersion": API, "kind": "PrewarmPolicy", "metadata": {"name": name}, "spec": spec}
+
+    world.cluster.apply([deployment("chat", team="nlp"), deployment("rank", team="nlp"), policy("all"),
+                         policy("nlp", selector={"matchLabels": {"team": "nlp"}}),
+                         policy("none", selector={"matchLabels": {"team": "nobody"}})])
+
+    def rows():
+        return {row.split()[0]: (row.split()[5], row.split()[6])
+                for row in world.cluster.kubectl("get", "prewarmpolicies").splitlines()[1:] if len(row.split()) > 7}
+    wanted = {"all": ("0", "Overruled"), "nlp": ("2", "Holds"), "none": ("0", "NoWorkload")}
+    wait_for(lambda: rows() == wanted, f"the policies to say {wanted}, not {rows()}", 60)
+    versions = {one["metadata"]["resourceVersion"] for one in world.cluster.list("PrewarmPolicy")}
+    world.write_secret(FIRST)
+    world.cluster.apply(volume())
+    world.wait_for_ready("True", "MetadataRead")
+    assert {one["metadata"]["resourceVersion"] for one in world.cluster.list("PrewarmPolicy")} == versions

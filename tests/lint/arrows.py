@@ -66,6 +66,8 @@ PURE = [
     "controller/kube/event_series.", "controller/kube/json_access.", "controller/kube/micro_time.",
     "controller/kube/watch_decoder.", "controller/kube/conditions.", "controller/jobs/prewarm_object.",
     "controller/operator/desired.", "controller/operator/workload_plan.", "controller/operator/volume_object.",
+    "controller/operator/node_cache_object.", "controller/operator/policy_object.", "controller/operator/status_pacer.",
+    "controller/jobs/prewarm_conditions.", "controller/jobs/known_prewarms.",
     "controller/operator/workload_report.",
 ]
 IMPURE_HEADERS = re.compile(

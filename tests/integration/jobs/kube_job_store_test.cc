@@ -130,6 +130,48 @@ TEST_F(KubeStore, LetsUsersEditWhatItWrites) {
   EXPECT_THAT(object, HasSubstr("half of it"));
 }
 
+TEST_F(KubeStore, LeavesAnEditedSpecToItsUser) {
+  const auto store = OpenLeading("a");
+  auto saved = store->Save({Small("p")});
+  ASSERT_TRUE(saved) << saved.error().message;
+  Cluster().Kubectl({"patch", "prewarm", "p", "-n", "team-a", "--type=merge", "-p",
+                     R"({"spec":{"priority":7}})"});
+  saved->front().message = "half of it";
+  ASSERT_TRUE(store->Save(*saved));
+  const auto of = [](const std::string& path) {
+    return Cluster().Kubectl({"get", "prewarm", "p", "-n", "team-a", "-o", "jsonpath=" + path});
+  };
+  EXPECT_EQ(of("{.spec.priority}"), "7") << "the edit was written back";
+  EXPECT_EQ(of("{.status.observedGeneration}"), "1");
+  saved->front().spec.priority = 7;  // taken in
+  ASSERT_TRUE(store->Save(*saved));
+  EXPECT_EQ(of("{.status.observedGeneration}"), "2");
+}
+
+TEST_F(KubeStore, WritesWhatTheLeaderDecided) {
+  const auto store = OpenLeading("a");
+  auto prewarm = Small("p");
+  prewarm.spec.workload = WorkloadRef{"apps/v1", "Deployment", "chat", "u-1"};
+  prewarm.spec.targets = {{"n1", 5, "pod-bound", "why"}};
+  auto saved = store->Save({prewarm});
+  ASSERT_TRUE(saved) << saved.error().message;
+  saved->front().spec.targets.push_back({"n2", 6, "pod-bound", "why"});
+  ASSERT_TRUE(store->Save(*saved));
+  EXPECT_EQ((*store->Find(prewarm.id))->spec.targets, saved->front().spec.targets);
+}
+
+TEST_F(KubeStore, SaysInConditionsWhatHolds) {
+  const auto store = OpenLeading("a");
+  auto prewarm = Small("p");
+  prewarm.tasks["n1"] = {"n1", 1, TaskState::kVisible, "", "", {}, std::nullopt};
+  prewarm.state = PrewarmState::kSucceeded;
+  prewarm.reason = "AllVisible";
+  prewarm.ended_at = WallTime(std::chrono::hours(500'001));
+  ASSERT_TRUE(store->Save({prewarm}));
+  Cluster().Kubectl(
+      {"wait", "--for=condition=Complete", "--timeout=10s", "prewarm/p", "-n", "team-a"});
+}
+
 TEST_F(KubeStore, TakesADeletedPrewarmForOneThatNobodyKeeps) {
   const auto store = OpenLeading("a");
   auto saved = store->Save({Small("p"), Small("q")});
@@ -174,9 +216,11 @@ TEST_F(KubeStore, ShowsKubectlHowItGoes) {
   prewarm.spec.model = "llama";
   prewarm.tasks["n1"] = {"n1", 1, TaskState::kVisible, "", "", {}, std::nullopt};
   prewarm.tasks["n2"] = {"n2", 1, TaskState::kRunning, "", "", {}, std::nullopt};
+  for (auto& [node, task] : prewarm.tasks) task.progress.planned_bytes = 100;
+  prewarm.tasks["n2"].progress.fetched_bytes = 20;
   ASSERT_TRUE(store->Save({prewarm}));
   const auto table = Cluster().Kubectl({"get", "prewarms", "-n", "team-a"});
-  EXPECT_THAT(table, testing::ContainsRegex("p +running +1 +2 +models +llama"));
+  EXPECT_THAT(table, testing::ContainsRegex("p +running +60% +1 +2 +models +llama"));
 }
 
 }  // namespace
