@@ -98,7 +98,8 @@ void VolumeObjects::AskForSecrets() {
     const Duration age = IsFine(object.name) ? kSecretAge : kSecretRetry;
     const bool due = opened.generation != GenerationOf(object) || now - opened.asked >= age;
     if (opened.asking || !due) continue;
-    opened.asking = reading_.Spawn("open a volume", Open(object));
+    opened.asking = true;  // before it begins: it may be done at once
+    reading_.Spawn("open a volume", Open(object));
   }
 }
 
@@ -199,13 +200,15 @@ void VolumeObjects::TellAll() {
     const auto volume = volumes.find(object.name);
     const bool opened_anew = volume != volumes.end() && told.looked_at.lock() != volume->second;
     if (opened_anew || (volume != volumes.end() && now - told.looked >= kLookEvery)) {
-      told.busy = telling_.Spawn("look at a volume", Look(object.name, volume->second));
+      told.busy = true;  // before it begins: it may be done at once
+      telling_.Spawn("look at a volume", Look(object.name, volume->second));
       continue;
     }
     auto status = StatusOf(object);
     if (!status || status->Says(object.status)) continue;
     if (told.written != SteadyTime{} && now - told.written < kBetweenWrites) continue;
-    told.busy = telling_.Spawn("tell of a volume", Write(object, *std::move(status)));
+    told.busy = true;
+    telling_.Spawn("tell of a volume", Write(object, *std::move(status)));
   }
 }
 
