@@ -74,7 +74,10 @@ class Changer(threading.Thread):
     def run(self):
         while not self.ending.wait(0.3):
             name, count = self.random.choice(("w-0", "w-1")), self.random.randint(0, len(NODES))
-            self.cluster.patch("Deployment", name, {"spec": {"replicas": count}})
+            try:
+                self.cluster.patch("Deployment", name, {"spec": {"replicas": count}})
+            except OSError:
+                continue  # whether it was done is seen when it is done again
             self.wanted[name] = count
             self.changes += 1
 
@@ -143,7 +146,7 @@ class Stopped:
                 raise AssertionError(f"a leader that was replaced accepted {accepted['id']}")
             except (Problem, urllib.error.URLError, OSError, ValueError):
                 return not old.child.running()
-        wait_for(has_ended, "the old leader to end", 30)
+        wait_for_end(old, has_ended)
         assert old.child.process.returncode == 1 and "lead_lost" in old.child.output()
         old.start(lead=False)
 
@@ -155,9 +158,16 @@ class Stolen:
             "holderIdentity": "thief", "leaseTransitions": lease["spec"]["leaseTransitions"] + 1}}, NAMESPACE)
 
     def after(self, pair, old):
-        wait_for(lambda: not old.child.running(), "the robbed leader to end", 30)
+        wait_for_end(old, lambda: not old.child.running())
         assert old.child.process.returncode == 1 and "lead_lost" in old.child.output()
         old.start(lead=False)
+
+
+def wait_for_end(old, has_ended):
+    try:
+        wait_for(has_ended, "the old leader to end", 30)
+    except AssertionError as error:
+        raise AssertionError(f"{error}; epoch {epoch_of(old)}\n{old.child.output()}") from None
 
 
 def epochs_heard(agent):
