@@ -1,7 +1,5 @@
 #include "controller/controller.h"
 
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -25,6 +23,7 @@
 #include "common/process/metrics.h"
 #include "common/process/stop_signals.h"
 #include "controller/access/cluster_access.h"
+#include "controller/admission/webhook.h"
 #include "controller/agents/agent_registry.h"
 #include "controller/agents/link_service.h"
 #include "controller/api/grpc_service.h"
@@ -33,13 +32,12 @@
 #include "controller/controller_config.h"
 #include "controller/controller_metrics.h"
 #include "controller/grpc_port.h"
-#include "controller/jobs/kube_job_store.h"
-#include "controller/jobs/sqlite_job_store.h"
 #include "controller/operator/cluster.h"
 #include "controller/operator/kube_metrics.h"
 #include "controller/reconcile/leadership.h"
 #include "controller/reconcile/service.h"
 #include "controller/reconcile/volume_table.h"
+#include "controller/startup.h"
 
 #ifndef PREWARM_VERSION
 #define PREWARM_VERSION "unknown"
@@ -64,45 +62,15 @@ Result<HostAndPort> SplitListen(const std::string& text) {
   int port = -1;
   if (colon != std::string::npos) std::sscanf(text.c_str() + colon + 1, "%d", &port);
   if (port < 0 || port > 65535) {
-    return Fail(ErrorCode::kInvalidConfig, "listen.http: \"" + text + "\" is not HOST:PORT");
+    return Fail(ErrorCode::kInvalidConfig, "listen: \"" + text + "\" is not HOST:PORT");
   }
   auto host = text.substr(0, colon);
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
   return HostAndPort{host, static_cast<std::uint16_t>(port)};
 }
 
-// Empty: this is no pod, or nobody told it.
-std::string PodName() {
-  const char* name = std::getenv("POD_NAME");
-  return name == nullptr ? "" : name;
-}
-
-// Of a pod, its name.
-std::string HostName() {
-  if (auto pod = PodName(); !pod.empty()) return pod;
-  std::string host(256, '\0');
-  ::gethostname(host.data(), host.size() - 1);
-  host.resize(host.find('\0'));
-  return host;
-}
-
-std::string HolderName() {
-  return HostName() + "/" + std::to_string(::getpid()) + "/" +
-         std::to_string(std::random_device{}());
-}
-
 Reconciler::Options ReconcilerOptions(const ControllerConfig& config) {
   return {config.limits, config.agent_timeout, config.follow_interval, config.keep_ended};
-}
-
-// The configuration as a file says it, with every problem.
-Result<ControllerConfig> ReadConfig(const std::string& file, ErrorCode code) {
-  ControllerConfig config;
-  Problems problems;
-  if (!file.empty()) ReadConfigFile(ControllerConfigSchema(config), file, problems);
-  if (problems.empty()) ValidateControllerConfig(config, problems);
-  TRY_STATUS(problems.ToStatus(code));
-  return config;
 }
 
 // Everything that the process owns, in the order in which it is built; destroyed in reverse.
@@ -152,23 +120,33 @@ class Controller {
   }
 
   Status OpenPorts() {
-    TRY(const auto http, SplitListen(config_.http_listen));
-    net::HttpServerOptions options;
-    options.host = http.host;
-    options.port = http.port;
+    TRY(auto options, ServerOptions(config_.http_listen));
     options.urgent_paths = AdminPages::UrgentPaths();
     options.limits.requests = config_.max_requests;
-    options.pool = &file_pool_;
-    if (!config_.certificate_file.empty()) {
-      options.tls = net::ServerTlsFiles{config_.certificate_file, config_.key_file, ""};
-    }
     TRY(http_, net::HttpServer::Listen(loop_.get_executor(), std::move(options), rest_.Handler()));
     AddHttpServerMetrics(metrics_, "prewarm_controller", http_->counts());
     TRY(grpc_, OpenGrpcPort(config_, {&link_, &public_}));
+    if (!config_.webhook_listen.empty()) {
+      TRY(auto of_webhook, ServerOptions(config_.webhook_listen));
+      TRY(webhook_, OpenWebhook(loop_.get_executor(), std::move(of_webhook)));
+      log_.Info("answers_for_pods", {{"webhook_port", webhook_->port()}});
+    }
     log_.Info(
         "listening",
         {{"grpc_port", grpc_.port}, {"http_port", http_->port()}, {"version", PREWARM_VERSION}});
     return {};
+  }
+
+  Result<net::HttpServerOptions> ServerOptions(const std::string& listen) {
+    TRY(const auto at, SplitListen(listen));
+    net::HttpServerOptions options;
+    options.host = at.host;
+    options.port = at.port;
+    options.pool = &file_pool_;
+    if (!config_.certificate_file.empty()) {
+      options.tls = net::ServerTlsFiles{config_.certificate_file, config_.key_file, ""};
+    }
+    return options;
   }
 
   Task<void> FollowTokens() {
@@ -226,6 +204,7 @@ class Controller {
     serving_.Stop();
     if (access_ != nullptr) access_->Stop();
     if (http_ != nullptr) co_await http_->Stop(kGrace);
+    if (webhook_ != nullptr) co_await webhook_->Stop(kGrace);
     co_await public_.Join();
     co_await links_.Join();
     co_await serving_.Join();
@@ -244,10 +223,12 @@ class Controller {
 
   // The configuration was used already to open the job store, so that it can be.
   void OpenCluster(const kube::KubeConfig& config) {
-    auto cluster = Cluster::Make(
-        {loop_.get_executor(), file_pool_, clock_, log_, jobs_, agents_, volumes_, reconciler_,
-         service_, metrics_, HostName(), std::random_device{}()},
-        {config_.kubernetes.name_space, config_.kubernetes.builder_storage_class}, config);
+    auto cluster =
+        Cluster::Make({loop_.get_executor(), file_pool_, clock_, log_, jobs_, agents_, volumes_,
+                       reconciler_, service_, metrics_, HostName(), std::random_device{}()},
+                      {config_.kubernetes.name_space, config_.kubernetes.builder_storage_class,
+                       config_.kubernetes.mark_nodes},
+                      config);
     if (!cluster) return log_.Error("cluster_unusable", {{"why", cluster.error()}});
     cluster_ = *std::move(cluster);
   }
@@ -282,8 +263,9 @@ class Controller {
     while (!co_await Stopping()) {
       const auto [error, number] = co_await hangup.async_wait(kAsTuple);
       if (error) co_return;
-      auto config = co_await Offload(
-          file_pool_, [this] { return ReadConfig(config_file_, ErrorCode::kInvalidConfig); });
+      auto config = co_await Offload(file_pool_, [this] {
+        return ReadControllerConfig(config_file_, ErrorCode::kInvalidConfig);
+      });
       if (!config) {
         log_.Error("config_refused", {{"why", config.error()}});
         continue;
@@ -345,6 +327,7 @@ class Controller {
   std::unique_ptr<Cluster> cluster_;
   RestApi rest_{{service_, callers_, pages_, clock_, &metrics_}};
   std::unique_ptr<net::HttpServer> http_;
+  std::unique_ptr<net::HttpServer> webhook_;  // null: not wanted
   GrpcPort grpc_;
 };
 
@@ -353,35 +336,6 @@ int ReportError(const Error& error) {
   const bool wrong_use =
       error.code == ErrorCode::kInvalidArgument || error.code == ErrorCode::kInvalidConfig;
   return wrong_use ? kExitWrongUse : kExitFailed;
-}
-
-// Nothing: the controller works without a cluster.
-Result<std::optional<kube::KubeConfig>> FindCluster(const KubernetesConfig& config) {
-  if (!config.enabled) return std::optional<kube::KubeConfig>();
-  if (!config.kubeconfig.empty()) {
-    TRY(auto kube, kube::LoadKubeconfig(config.kubeconfig, config.context));
-    return std::optional(std::move(kube));
-  }
-  auto kube = kube::InClusterConfig([](std::string_view name) -> std::optional<std::string> {
-    const char* value = std::getenv(std::string(name).c_str());
-    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
-  });
-  if (!kube && kube.error().code == ErrorCode::kNotFound) {
-    return Fail(ErrorCode::kInvalidConfig,
-                "kubernetes.enabled is set, but this is no pod of a cluster: name a file as "
-                "kubernetes.kubeconfig");
-  }
-  TRY(auto found, std::move(kube));
-  return std::optional(std::move(found));
-}
-
-Result<std::unique_ptr<JobStore>> OpenStore(const ControllerConfig& config, const Clock& clock,
-                                            const std::optional<kube::KubeConfig>& kube) {
-  if (!kube) return OpenSqliteJobStore(config.database, clock, config.lease);
-  const auto& own = config.kubernetes;
-  return OpenKubeJobStore(
-      *kube, clock,
-      {{own.name_space.empty() ? kube->ns : own.name_space, own.lease}, config.lease});
 }
 
 int Serve(ControllerConfig config, const std::string& config_file) {
@@ -434,7 +388,7 @@ int RunController(int argc, const char* const* argv) {
     std::fputs(PrintConfig(ControllerConfigSchema(defaults)).c_str(), stdout);
     return 0;
   }
-  auto config = ReadConfig(config_file, ErrorCode::kInvalidConfig);
+  auto config = ReadControllerConfig(config_file, ErrorCode::kInvalidConfig);
   if (!config) return ReportError(config.error());
   if (print) std::fputs(PrintConfig(ControllerConfigSchema(*config)).c_str(), stdout);
   if (check) std::puts("the configuration is right");

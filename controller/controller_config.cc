@@ -76,7 +76,10 @@ ConfigSchema ControllerConfigSchema(ControllerConfig& config) {
        "Where callers and agents come in.",
        {{"grpc", "agents, prewarmctl and gRPC callers", TextField(config.grpc_listen)},
         {"http", "REST, metrics and health", TextField(config.http_listen)},
-        {"certificate", "PEM file of both ports; read again when it changes",
+        {"webhook",
+         "the API server asks here about new pods, which then prefer warm nodes; none: it may not",
+         TextField(config.webhook_listen)},
+        {"certificate", "PEM file of all ports; read again when it changes",
          TextField(config.certificate_file)},
         {"key", "its private key, PEM", TextField(config.key_file)},
         {"client-ca", "PEM file of the authorities that sign agents' certificates",
@@ -120,7 +123,11 @@ ConfigSchema ControllerConfigSchema(ControllerConfig& config) {
          "whose tokens prove which node an agent is of: NAME in that namespace, or NAMESPACE/NAME",
          TextField(config.kubernetes.agent_service_account)},
         {"builder-storage-class", "StorageClass through which the image builder seeds models",
-         TextField(config.kubernetes.builder_storage_class)}},
+         TextField(config.kubernetes.builder_storage_class)},
+        {"mark-nodes",
+         "label nodes with what is warm there, and take the startup taint off new ones; needs the\n"
+         "right to patch nodes",
+         FlagField(config.kubernetes.mark_nodes)}},
        {},
        {}},
       {"fleet",
@@ -179,6 +186,9 @@ void ValidateControllerConfig(const ControllerConfig& config, Problems& problems
     }
   } else if (config.client_ca_file.empty()) {
     problems.Add("listen.client-ca is missing: agents prove with it who they are");
+  }
+  if (!config.webhook_listen.empty() && config.certificate_file.empty()) {
+    problems.Add("listen.webhook needs listen.certificate: the API server asks by TLS only");
   }
   if (config.tokens_file.empty() && !config.kubernetes.enabled) {
     problems.Add("api.tokens is missing: the file that says who may call");

@@ -52,13 +52,15 @@ struct KubernetesConfig {
   std::string lease = "prewarm-controller";
   std::string agent_service_account = "prewarm-agent";
   std::string builder_storage_class = "juicefs-sc";
+  bool mark_nodes = false;
   bool operator==(const KubernetesConfig&) const = default;
 };
 
 struct ControllerConfig {
   std::string grpc_listen = "127.0.0.1:9480";
   std::string http_listen = "127.0.0.1:9481";
-  std::string certificate_file;  // of both ports
+  std::string webhook_listen;    // empty: nobody is answered about pods
+  std::string certificate_file;  // of all ports
   std::string key_file;
   std::string client_ca_file;  // signs the agents' certificates
   bool insecure_loopback = false;

@@ -56,6 +56,10 @@ Cluster::Cluster(const Parts& parts, const Options& options,
                     parts.volumes.map(), parts.reconciler, operator_.view(), parts.seed + 4}),
       policies_({parts.executor, *client_, parts.clock, parts.log, operator_.view()}),
       running_(parts.executor) {
+  if (options.mark_nodes) {
+    marker_.emplace(NodeMarker::Parts{parts.executor, *client_, parts.clock, parts.log, parts.jobs,
+                                      parts.agents, parts.reconciler, operator_.view()});
+  }
   Tell(parts.metrics);
 }
 
@@ -96,6 +100,7 @@ Task<void> Cluster::Run() {
   running_.Spawn("tell of prewarms", teller_.Run());
   running_.Spawn("tell of nodes", node_caches_.Run());
   running_.Spawn("tell of policies", policies_.Run());
+  if (marker_) running_.Spawn("mark nodes", marker_->Run());
   while (co_await SleepFor(std::chrono::hours(1))) {
   }
   running_.Stop();

@@ -6,12 +6,14 @@
 #include <boost/asio/thread_pool.hpp>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "common/async/task.h"
 #include "controller/kube/kube_client.h"
 #include "controller/operator/bento_operator.h"
 #include "controller/operator/node_caches.h"
+#include "controller/operator/node_marker.h"
 #include "controller/operator/policy_teller.h"
 #include "controller/operator/prewarm_intake.h"
 #include "controller/operator/prewarm_teller.h"
@@ -39,6 +41,7 @@ class Cluster {
   struct Options {
     std::string name_space;  // our own; empty: that of `kube`
     std::string builder_storage_class;
+    bool mark_nodes = false;
   };
   // Blocks on the files of `kube`. kInvalidConfig names the one that cannot be used.
   static Result<std::unique_ptr<Cluster>> Make(const Parts& parts, const Options& options,
@@ -66,6 +69,7 @@ class Cluster {
   PrewarmTeller teller_;
   NodeCaches node_caches_;
   PolicyTeller policies_;
+  std::optional<NodeMarker> marker_;  // nothing: nodes are not to be marked
   TaskGroup running_;
 };
 

@@ -2,6 +2,10 @@
 # For clusters without cert-manager: prints the Secrets prewarm-controller-tls and prewarm-agent-tls, signed by an
 # authority that is made for them and whose key is thrown away. To renew, run it again and apply what it prints.
 # Which node an agent is of its token says. Only agents that show none have to be in the certificate: name their nodes.
+# For components/prefer-warm take ca.crt as the caBundle of the webhook:
+#   kubectl patch mutatingwebhookconfiguration prewarm-prefer-warm --type=json -p="[{\"op\": \"add\", \"path\":
+#     \"/webhooks/0/clientConfig/caBundle\", \"value\": \"$(kubectl get secret -n prewarm-system prewarm-controller-tls \
+#     -o jsonpath='{.data.ca\.crt}')\"}]"
 # Usage: deploy/kubernetes/make-certificates.sh [DAYS [NODE…]] | kubectl apply -f -
 set -euo pipefail
 
@@ -43,7 +47,8 @@ TEXT
 openssl req -x509 "${key[@]}" -keyout ca.key -out ca.crt -days "$days" -subj "/CN=prewarm authority" 2>/dev/null
 service=prewarm-controller
 issue prewarm-controller serverAuth \
-  "DNS:$service,DNS:$service.$namespace,DNS:$service.$namespace.svc,DNS:$service.$namespace.svc.cluster.local"
+  "DNS:$service,DNS:$service.$namespace,DNS:$service.$namespace.svc,DNS:$service.$namespace.svc.cluster.local,\
+DNS:prewarm-webhook.$namespace.svc"
 issue prewarm-agent clientAuth "DNS:prewarm-agent$(IFS= && echo "${nodes[*]/#/,DNS:}")"
 secret prewarm-controller
 secret prewarm-agent

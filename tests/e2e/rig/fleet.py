@@ -29,9 +29,10 @@ class Problem(Exception):
 
 class Controller:
     def __init__(self, folder, volumes, *, fleet=None, env=None, lease="2s", beside=None, tls=None, kubeconfig=None,
-                 with_tokens=True, lead=None):
+                 kubernetes=None, webhook=None, with_tokens=True, lead=None):
         """`beside` another one: on its job store, standing by. `tls`: certificate, key and client-ca. `kubeconfig`:
-        of the cluster that it works for. `with_tokens`: of a file. `lead`: wait until it leads."""
+        of the cluster that it works for; `kubernetes`: more of its settings. `webhook`: where it answers for pods.
+        `with_tokens`: of a file. `lead`: wait until it leads."""
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.env = env or {}
@@ -42,13 +43,14 @@ class Controller:
                           f"foreign-token,others,elsewhere,get+create+cancel\n")
         tokens.chmod(0o600)
         self.settings = {
-            "listen": {"grpc": "127.0.0.1:0", "http": "127.0.0.1:0", **(tls or {"insecure-loopback": True})},
+            "listen": {"grpc": "127.0.0.1:0", "http": "127.0.0.1:0", **({"webhook": webhook} if webhook else {}),
+                       **(tls or {"insecure-loopback": True})},
             **({"api": {"tokens": str(tokens)}} if with_tokens else {}),
             "jobs": {"database": beside.settings["jobs"]["database"] if beside else str(self.folder / "jobs.db"),
                      "lease": lease},
             "fleet": {"follow-interval": "500ms", **(fleet or {})},
             "volumes": volumes,
-            **({"kubernetes": {"enabled": True, "kubeconfig": str(kubeconfig)}} if kubeconfig else {}),
+            **({"kubernetes": {"enabled": True, "kubeconfig": str(kubeconfig), **(kubernetes or {})}} if kubeconfig else {}),
         }
         self.config = self.folder / "controller.yaml"
         self.start(lead=beside is None if lead is None else lead)
@@ -68,7 +70,7 @@ class Controller:
 
     def ready(self):
         """To do everything: it leads. In a cluster one that stands by calls itself ready as well."""
-        return self.readiness()[1].startswith(("ready: leads", "ready\n"))
+        return self.readiness()[1].startswith("ready: leads")
 
     def readiness(self):
         """Status and words of /readyz; 0 without an answer."""
