@@ -20,12 +20,16 @@ std::size_t Utf8Length(std::string_view text) {
   return overlong || beyond ? 0 : length;
 }
 
-std::string ToUtf8(std::string_view bytes) {
+std::string ToUtf8(std::string_view bytes) { return ToUtf8(bytes, std::string::npos); }
+
+std::string ToUtf8(std::string_view bytes, std::size_t longest) {
   std::string text;
-  text.reserve(bytes.size());
+  text.reserve(std::min(bytes.size(), longest));
   while (!bytes.empty()) {
     const std::size_t length = Utf8Length(bytes);
-    text += length == 0 ? "\xef\xbf\xbd" : bytes.substr(0, length);
+    const auto character = length == 0 ? "\xef\xbf\xbd" : bytes.substr(0, length);
+    if (character.size() > longest - text.size()) break;
+    text += character;
     bytes.remove_prefix(std::max<std::size_t>(length, 1));
   }
   return text;

@@ -14,5 +14,7 @@ std::size_t Utf8Length(std::string_view text);
 
 // The same text with U+FFFD for every byte that belongs to no character.
 std::string ToUtf8(std::string_view bytes);
+// At most `longest` bytes of it, cut where a character begins.
+std::string ToUtf8(std::string_view bytes, std::size_t longest);
 
 }  // namespace prewarm

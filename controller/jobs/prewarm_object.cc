@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "common/base/rfc3339.h"
+#include "common/base/utf8.h"
 #include "controller/jobs/prewarm_conditions.h"
 #include "controller/kube/json_access.h"
 
@@ -179,22 +180,16 @@ Status ReadInto(const json::object& object, PrewarmObject& into) {
   return {};
 }
 
-// As long as the definition allows; cut where a character begins.
+// As long as the definition allows. What nodes say may be about files, whose names are bytes.
 constexpr std::size_t kLongestReason = 128;
 constexpr std::size_t kLongestWhy = 4096;
 constexpr std::size_t kLongestTaskMessage = 8192;
 constexpr std::size_t kLongestMessage = 32'768;
-std::string Cut(const std::string& text, std::size_t longest) {
-  if (text.size() <= longest) return text;
-  auto end = longest;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-  return text.substr(0, end);
-}
 
 // Absent and empty are the same to us, and shorter.
 void PutText(json::object& object, const char* name, const std::string& text,
              std::size_t longest = kLongestMessage) {
-  if (!text.empty()) object[name] = Cut(text, longest);
+  if (!text.empty()) object[name] = ToUtf8(text, longest);
 }
 
 json::array ToArray(const std::vector<std::string>& texts) {
@@ -302,7 +297,7 @@ json::object PrewarmSpecObject(const Prewarm& prewarm) {
       targets.push_back({{"node", target.node},
                          {"priority", target.priority},
                          {"signal", target.signal},
-                         {"why", Cut(target.why, kLongestWhy)}});
+                         {"why", ToUtf8(target.why, kLongestWhy)}});
     }
     object["targets"] = std::move(targets);
   }
@@ -351,7 +346,7 @@ json::object PrewarmStatusObject(const Prewarm& prewarm, const StatusContext& co
     bytes = std::max(bytes, task.progress.planned_bytes);
   }
   const auto text = [](const std::string& value, std::size_t longest) {
-    return value.empty() ? json::value() : json::value(Cut(value, longest));
+    return value.empty() ? json::value() : json::value(ToUtf8(value, longest));
   };
   json::object object{{"state", StateName(prewarm.state)},
                       {"reason", text(prewarm.reason, kLongestReason)},

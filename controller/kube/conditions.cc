@@ -25,7 +25,7 @@ const Condition* Find(const Conditions& conditions, const std::string& type) {
 
 Condition MakeCondition(std::string type, bool holds, std::string reason,
                         const std::string& message) {
-  auto words = ToUtf8(std::string_view(message).substr(0, kLongestMessage));
+  auto words = ToUtf8(message, kLongestMessage);
   return {std::move(type), holds ? "True" : "False", std::move(reason), std::move(words), 0,
           std::nullopt};
 }

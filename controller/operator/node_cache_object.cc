@@ -23,13 +23,6 @@ constexpr std::size_t kLongestAdoption = 32;
 constexpr std::size_t kLongestPath = 4096;
 constexpr std::size_t kLongestName = 253;
 
-// Agents may say anything.
-std::string Short(const std::string& text, std::size_t longest) {
-  auto cut = ToUtf8(std::string_view(text).substr(0, longest));
-  while (cut.size() > longest) cut.pop_back();
-  return cut;
-}
-
 std::int64_t Stored(std::uint64_t count) {
   constexpr std::uint64_t kMost = std::numeric_limits<std::int64_t>::max();
   return static_cast<std::int64_t>(std::min(count, kMost));
@@ -57,10 +50,10 @@ json::array DirectoryArray(const std::vector<CacheDirectory>& directories) {
   json::array array;
   for (const auto& directory : directories) {
     if (array.size() == kMostDirectories) break;
-    array.push_back({{"path", Short(directory.path, kLongestPath)},
+    array.push_back({{"path", ToUtf8(directory.path, kLongestPath)},
                      {"capacity", Stored(directory.capacity_bytes)},
                      {"available", Stored(directory.available_bytes)},
-                     {"disk", Short(directory.disk, kLongestWord)}});
+                     {"disk", ToUtf8(directory.disk, kLongestWord)}});
   }
   return array;
 }
@@ -70,11 +63,11 @@ json::array VolumeArray(const std::vector<NodeCacheVolume>& volumes) {
   for (const auto& volume : volumes) {
     if (array.size() == kMostVolumes) break;
     array.push_back({{"name", volume.name},
-                     {"uuid", Short(volume.uuid, 36)},
+                     {"uuid", ToUtf8(volume.uuid, 36)},
                      {"cachedBytes", Stored(volume.cached_bytes)},
                      {"visibleBytes", Stored(volume.visible_bytes)},
                      {"mounted", volume.mounted},
-                     {"adoption", Short(volume.adoption, kLongestAdoption)}});
+                     {"adoption", ToUtf8(volume.adoption, kLongestAdoption)}});
   }
   return array;
 }
@@ -84,7 +77,7 @@ json::array ModelArray(const std::vector<NodeCacheModel>& models) {
   for (const auto& model : models) {
     if (array.size() == kMostModels) break;
     array.push_back({{"namespace", model.name_space},
-                     {"prewarm", Short(model.prewarm, kLongestName)},
+                     {"prewarm", ToUtf8(model.prewarm, kLongestName)},
                      {"volume", model.volume},
                      {"state", StateName(model.state)},
                      {"plannedBytes", Stored(model.planned_bytes)},
@@ -196,7 +189,7 @@ NodeCacheNews NewsIn(const NodeCacheStatus& told, const NodeCacheStatus& now) {
 
 json::object NodeCacheStatusObject(const NodeCacheStatus& status) {
   json::object object{{"connected", status.connected},
-                      {"agentVersion", Short(status.agent_version, kLongestWord)},
+                      {"agentVersion", ToUtf8(status.agent_version, kLongestWord)},
                       {"seenAt", nullptr},
                       {"directories", DirectoryArray(status.directories)},
                       {"volumes", VolumeArray(status.volumes)},

@@ -25,5 +25,14 @@ TEST(Utf8, ReplacesEveryByteThatIsNoText) {
   EXPECT_EQ(ToUtf8("\xf4\x90\x80\x80"), bad + bad + bad + bad) << "beyond the last character";
 }
 
+TEST(ToUtf8, IsCutWhereACharacterBegins) {
+  EXPECT_EQ(ToUtf8("abc", 3), "abc");
+  EXPECT_EQ(ToUtf8("abc", 2), "ab");
+  EXPECT_EQ(ToUtf8("a\u00e9b", 2), "a");
+  EXPECT_EQ(ToUtf8("a\u00e9b", 3), "a\u00e9");
+  EXPECT_EQ(ToUtf8("\xff\xff", 5), "\xef\xbf\xbd") << "what stands for a byte is longer than it";
+  EXPECT_EQ(ToUtf8("a", 0), "");
+}
+
 }  // namespace
 }  // namespace prewarm
