@@ -122,8 +122,11 @@ class Watch:
         """What waits for another event to overtake it."""
         with self.sending:
             held, self.held = self.held, []
-            for one in held:
-                self.send(one)
+            try:
+                for one in held:
+                    self.send(one)
+            except OSError:
+                pass  # who watched has left, and watches anew from what it has seen
 
     def send(self, line):
         limit = self.proxy.cut_after
