@@ -51,7 +51,7 @@ class World:
     def writes(self):
         return [one for one in self.cluster.audit_events()
                 if one.get("objectRef", {}).get("resource") == "nodecaches" and one["verb"] in ("patch", "create")
-                and one["userAgent"].startswith("prewarm-controller")]
+                and one.get("userAgent", "").startswith("prewarm-controller")]
 
 
 @pytest.fixture
