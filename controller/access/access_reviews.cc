@@ -97,7 +97,9 @@ AccessReviews::AccessReviews(const boost::asio::any_io_executor& executor, kube:
 
 Task<Result<bool>> AccessReviews::May(UserPointer user, AccessQuestion question) {
   const auto key = KeyOf(*user, question);
-  return reviews_.Answer(key, [this, user, question] { return Ask(user, question); });
+  return reviews_.Answer(key, [this, user = std::move(user), question = std::move(question)] {
+    return Ask(user, question);
+  });
 }
 
 Task<Result<bool>> AccessReviews::Ask(UserPointer user, AccessQuestion question) {

@@ -73,7 +73,7 @@ TokenReviews::TokenReviews(const boost::asio::any_io_executor& executor, kube::K
 
 Task<Result<UserPointer>> TokenReviews::Who(Secret token) {
   const auto key = DigestOf(token.Reveal());
-  return reviews_.Answer(key, [this, token, key] { return AskAll(token, key); });
+  return reviews_.Answer(key, [this, token = std::move(token), key] { return AskAll(token, key); });
 }
 
 Task<Result<UserPointer>> TokenReviews::AskAll(Secret token, ReviewKey key) {
