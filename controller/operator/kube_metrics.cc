@@ -120,7 +120,7 @@ void KubeMetrics::WatchClosed(const std::string& resource) {
   counts_.With([&](Counts& counts) { --counts.open_watches[resource]; });
 }
 
-void AddReflectorMetrics(Metrics& metrics, const Clock& clock, Loops all) {
+void AddReflectorMetrics(Metrics& metrics, const Clock& clock, const Loops& all) {
   metrics.ReadGauges("prewarm_controller_kube_cache_state",
                      "1 for the state of the cache of this resource, 0 for the others",
                      StatesOf(all));

@@ -39,7 +39,7 @@ class KubeMetrics final : public kube::RequestMeter {
 // Caches of the cluster's objects. `all` is asked at each scrape, on the executor of the caches; of
 // several for one resource the sum is told, and the worst.
 void AddReflectorMetrics(Metrics& metrics, const Clock& clock,
-                         std::function<std::vector<const kube::ReflectorLoop*>()> all);
+                         const std::function<std::vector<const kube::ReflectorLoop*>()>& all);
 
 // Likewise for what is told in Events.
 void AddEventMetrics(Metrics& metrics, std::function<kube::EventRecorder::Counters()> counters);
