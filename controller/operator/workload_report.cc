@@ -105,7 +105,7 @@ std::vector<WorkloadNode> NodesOf(const WorkloadLook& look, WallTime now) {
   }
   std::vector<WorkloadNode> sorted;
   sorted.reserve(nodes.size());
-  for (auto& [name, node] : nodes) sorted.push_back(std::move(node));
+  for (const auto& [name, node] : nodes) sorted.push_back(node);
   return sorted;
 }
 
