@@ -8,6 +8,7 @@
 #include "controller/demand/warm_label.h"
 #include "controller/kube/objects.h"
 #include "controller/operator/policy_object.h"
+#include "controller/plan/forecast.h"
 
 namespace prewarm::controller {
 namespace {
@@ -53,6 +54,7 @@ void NodeMarker::Look() {
   for (const auto* node : parts_.view.World().nodes) {
     if (busy_.contains(node->name) || node->deleting) continue;
     OpenGate(*node, picture, now);
+    if (busy_.contains(node->name)) continue;  // its marks come with the next look
     const auto warmth = picture.warmth.find(node->name);
     auto marks = MarksToChange(*node, warmth == picture.warmth.end() ? cold : warmth->second, now);
     if (marks.empty()) continue;
@@ -122,10 +124,7 @@ void NodeMarker::DrawWorkload(const OfWorkload& workload, WallTime now, Picture&
     auto& warmth = picture.warmth[name];
     for (const auto& label : workload.labels) {
       if (warm) warmth.warm.insert(label);
-      if (!warm && on.seconds) {
-        warmth.expected[label] =
-            now + std::chrono::milliseconds(static_cast<std::int64_t>(*on.seconds * 1000));
-      }
+      if (!warm && on.seconds) warmth.expected[label] = MomentIn(*on.seconds, now);
     }
     if (!gated) continue;
     auto& wish = picture.wishes[name];
@@ -144,8 +143,11 @@ void NodeMarker::OpenGate(const demand::Node& node, const Picture& picture, Wall
   auto why = demand::WhyOpen(node, agent != nullptr && agent->connected,
                              wish == picture.wishes.end() ? demand::GateWish() : wish->second, now);
   if (!why) return;
+  auto path = kube::ObjectPath(Nodes(), {"", node.name});
+  if (!path) return SayFailed(node.name, path.error());
   busy_.insert(node.name);
-  running_.Spawn("open a gate", Untaint(node.name, *gate, node.taints[*gate].key, *std::move(why)));
+  running_.Spawn("open a gate", Untaint(node.name, *std::move(path), *gate, node.taints[*gate].key,
+                                        *std::move(why)));
 }
 
 Task<void> NodeMarker::Mark(std::string node, demand::NodeMarks marks) {
@@ -161,17 +163,15 @@ Task<void> NodeMarker::Mark(std::string node, demand::NodeMarks marks) {
 
 // Others change the taints of a new node, too: the test refuses what is not there any more, and the
 // next look sees what is.
-Task<void> NodeMarker::Untaint(std::string node, std::size_t index, std::string key,
-                               std::string why) {
-  const auto path = "/spec/taints/" + std::to_string(index);
-  auto object = kube::ObjectPath(Nodes(), {"", node});
-  if (!object) co_return SayFailed(node, object.error());
+Task<void> NodeMarker::Untaint(std::string node, std::string object, std::size_t index,
+                               std::string key, std::string why) {
+  const auto taint = "/spec/taints/" + std::to_string(index);
   kube::KubeRequest request;
   request.method = kube::Method::kPatch;
-  request.path = *std::move(object);
+  request.path = std::move(object);
   request.content_type = kube::ContentType::kJsonPatch;
-  request.body = json::array{{{"op", "test"}, {"path", path + "/key"}, {"value", key}},
-                             {{"op", "remove"}, {"path", path}}};
+  request.body = json::array{{{"op", "test"}, {"path", taint + "/key"}, {"value", key}},
+                             {{"op", "remove"}, {"path", taint}}};
   const auto answer = co_await parts_.api.Send(std::move(request));
   if (!answer) {
     SayFailed(node, answer.error());

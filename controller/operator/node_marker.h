@@ -60,7 +60,8 @@ class NodeMarker {
   void DrawWorkload(const OfWorkload& workload, WallTime now, Picture& picture) const;
   void OpenGate(const demand::Node& node, const Picture& picture, WallTime now);
   Task<void> Mark(std::string node, demand::NodeMarks marks);
-  Task<void> Untaint(std::string node, std::size_t index, std::string key, std::string why);
+  Task<void> Untaint(std::string node, std::string object, std::size_t index, std::string key,
+                     std::string why);
   void SayFailed(const std::string& node, const Error& error);
 
   Parts parts_;

@@ -13,7 +13,6 @@ namespace {
 
 using std::chrono::seconds;
 
-// Further away nobody plans, and time points would overflow.
 constexpr double kFarthestSeconds = 10.0 * 365 * 86400;
 
 std::string FormatRate(std::uint64_t bytes_per_second) {
@@ -67,7 +66,6 @@ Outlook OutlookOf(const std::string& prewarm, std::span<const QueuedTask> tasks,
       ++outlook.unknown;
     }
   }
-  outlook.seconds = std::min(outlook.seconds, kFarthestSeconds);
   return outlook;
 }
 
@@ -114,6 +112,11 @@ void AppendQueued(const Prewarm& prewarm, std::vector<QueuedTask>& queue) {
   }
 }
 
+WallTime MomentIn(double seconds, WallTime now) {
+  const std::chrono::duration<double> span(std::min(seconds, kFarthestSeconds));
+  return now + std::chrono::duration_cast<WallTime::duration>(span);
+}
+
 Forecast ForecastOf(const std::string& prewarm, std::optional<WallTime> deadline,
                     std::span<const QueuedTask> tasks, const std::map<TaskKey, double>& seconds_to,
                     std::uint64_t bytes_per_second, WallTime now) {
@@ -125,8 +128,7 @@ Forecast ForecastOf(const std::string& prewarm, std::optional<WallTime> deadline
     return forecast;
   }
   forecast.bytes_per_second = bytes_per_second;
-  forecast.finish = now + std::chrono::duration_cast<WallTime::duration>(
-                              std::chrono::duration<double>(outlook.seconds));
+  forecast.finish = MomentIn(outlook.seconds, now);
   if (deadline && *forecast.finish > *deadline) forecast.late = *forecast.finish - *deadline;
   const WallTime shown = std::chrono::ceil<seconds>(*forecast.finish);
   forecast.words = "will finish " + FormatMoment(shown, now);

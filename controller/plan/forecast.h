@@ -60,6 +60,10 @@ std::map<TaskKey, double> PredictFinish(std::span<const Node> nodes,
                                         std::span<const QueuedTask> tasks,
                                         const FleetLimits& limits);
 
+// The moment in so many seconds, or in ten years if that is earlier: further away nobody plans, and
+// time points would overflow.
+WallTime MomentIn(double seconds, WallTime now);
+
 // The forecast of one prewarm out of that. With nothing left to fetch it finishes now. Nodes that
 // are left out above are left out here too, and the words say how many; if all are, nothing is
 // known.

@@ -1,14 +1,12 @@
 // What callers see of prewarms, nodes and volumes.
-#include <cmath>
-
+#include "controller/plan/forecast.h"
 #include "controller/reconcile/service.h"
 
 namespace prewarm::controller {
 
 std::optional<WallTime> ControllerService::InSeconds(std::optional<double> seconds) const {
   if (!seconds) return std::nullopt;
-  return parts_.clock.WallNow() +
-         std::chrono::milliseconds(static_cast<std::int64_t>(std::lround(*seconds * 1000)));
+  return MomentIn(*seconds, parts_.clock.WallNow());
 }
 
 PrewarmView ControllerService::ViewOf(const Job& job) {

@@ -270,5 +270,11 @@ TEST(DivideBudget, KnowsNoLimitWithoutABudget) {
   EXPECT_THAT(Divide({}, 100), IsEmpty());
 }
 
+TEST(MomentIn, DoesNotOverflowHoweverSlowANodeIs) {
+  const WallTime now{std::chrono::hours(24 * 365 * 56)};
+  EXPECT_EQ(MomentIn(1.5, now), now + std::chrono::milliseconds(1500));
+  EXPECT_EQ(MomentIn(1e300, now), now + std::chrono::hours(24 * 365 * 10));
+}
+
 }  // namespace
 }  // namespace prewarm::controller
