@@ -2,10 +2,8 @@
 # For clusters without cert-manager: prints the Secrets prewarm-controller-tls and prewarm-agent-tls, signed by an
 # authority that is made for them and whose key is thrown away. To renew, run it again and apply what it prints.
 # Which node an agent is of its token says. Only agents that show none have to be in the certificate: name their nodes.
-# For components/prefer-warm take ca.crt as the caBundle of the webhook:
-#   kubectl patch mutatingwebhookconfiguration prewarm-prefer-warm --type=json -p="[{\"op\": \"add\", \"path\":
-#     \"/webhooks/0/clientConfig/caBundle\", \"value\": \"$(kubectl get secret -n prewarm-system prewarm-controller-tls \
-#     -o jsonpath='{.data.ca\.crt}')\"}]"
+# For components/prefer-warm: put the value of ca.crt as it is printed, in base64, into clientConfig.caBundle of the
+# webhook (components/prefer-warm/webhook.yaml).
 # Usage: deploy/kubernetes/make-certificates.sh [DAYS [NODE…]] | kubectl apply -f -
 set -euo pipefail
 
