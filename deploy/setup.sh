@@ -16,6 +16,7 @@ test_packages=(
   "${quickstart_packages[@]}"
   libgtest-dev libgmock-dev libbenchmark-dev redis-sentinel nginx-light
   xfsprogs e2fsprogs dosfstools shellcheck openssl strace prometheus
+  llvm-19  # llvm-symbolizer: without it ThreadSanitizer knows no function and suppresses none
 )
 # Packages that come with a service. Tests start servers of their own, in their own folders and on
 # free ports, so a service that this script brought in is neither started nor left enabled.
