@@ -38,6 +38,7 @@
 #include "controller/reconcile/service.h"
 #include "controller/reconcile/volume_table.h"
 #include "controller/startup.h"
+#include "controller/workload_kinds.h"
 
 #ifndef PREWARM_VERSION
 #define PREWARM_VERSION "unknown"
@@ -227,7 +228,7 @@ class Controller {
         Cluster::Make({loop_.get_executor(), file_pool_, clock_, log_, jobs_, agents_, volumes_,
                        reconciler_, service_, metrics_, HostName(), std::random_device{}()},
                       {config_.kubernetes.name_space, config_.kubernetes.builder_storage_class,
-                       config_.kubernetes.mark_nodes},
+                       config_.kubernetes.mark_nodes, WorkloadMappings(config_.workloads)},
                       config);
     if (!cluster) return log_.Error("cluster_unusable", {{"why", cluster.error()}});
     cluster_ = *std::move(cluster);

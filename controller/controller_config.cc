@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cctype>
 #include <string_view>
+#include <utility>
+
+#include "controller/workload_kinds.h"
 
 namespace prewarm::controller {
 namespace {
@@ -66,6 +69,22 @@ void ValidateVolume(const std::string& name, const VolumeConfig& volume, Problem
   if (!volume.rsa_passphrase_env.empty() && volume.credentials != "handed-over") {
     problems.Add(where + ".rsa-passphrase-env is only used with credentials: handed-over");
   }
+}
+
+// Things that the user names, each with `keys` of its own.
+template <class T>
+ConfigSection NamedEntries(std::string name, std::string help, std::map<std::string, T>& entries,
+                           std::vector<ConfigKey> (*keys)(T&)) {
+  return {std::move(name),
+          std::move(help),
+          {},
+          [&entries, keys](const std::string& entry) { return keys(entries[entry]); },
+          [&entries] {
+            std::vector<std::string> names;
+            names.reserve(entries.size());
+            for (const auto& [entry, value] : entries) names.push_back(entry);
+            return names;
+          }};
 }
 
 }  // namespace
@@ -152,18 +171,17 @@ ConfigSchema ControllerConfigSchema(ControllerConfig& config) {
        {},
        {}},
   };
-  auto& volumes = config.volumes;
-  schema.push_back({"volumes",
-                    "JuiceFS volumes that prewarms may name, each with keys of its own.\n"
-                    "Changes are taken over on SIGHUP.",
-                    {},
-                    [&volumes](const std::string& name) { return VolumeKeys(volumes[name]); },
-                    [&volumes] {
-                      std::vector<std::string> names;
-                      names.reserve(volumes.size());
-                      for (const auto& [name, volume] : volumes) names.push_back(name);
-                      return names;
-                    }});
+  schema.push_back(
+      NamedEntries("volumes",
+                   "JuiceFS volumes that prewarms may name, each with keys of its own.\n"
+                   "Changes are taken over on SIGHUP.",
+                   config.volumes, VolumeKeys));
+  schema.push_back(NamedEntries(
+      "workloads",
+      "Kinds of workload to watch in a cluster besides BentoDeployment, Deployment and\n"
+      "InferenceService, or instead of one of them, each under a name and with keys of "
+      "its\nown. Needs the right to list and watch them.",
+      config.workloads, WorkloadKindKeys));
   return schema;
 }
 
@@ -211,6 +229,10 @@ void ValidateControllerConfig(const ControllerConfig& config, Problems& problems
     problems.Add("jobs.lease must be at least 200ms");
   }
   for (const auto& [name, volume] : config.volumes) ValidateVolume(name, volume, problems);
+  if (!config.workloads.empty() && !kubernetes.enabled) {
+    problems.Add("workloads is only used with kubernetes.enabled: true");
+  }
+  ValidateWorkloadKinds(config.workloads, problems);
 }
 
 }  // namespace prewarm::controller

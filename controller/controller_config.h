@@ -43,6 +43,31 @@ struct VolumeConfig {
   bool operator==(const VolumeConfig&) const = default;
 };
 
+// A kind of workload that Prewarm does not know by itself. Paths as controller/bento/json_path.h
+// has them; empty ones name nothing.
+struct WorkloadKindConfig {
+  std::string group;
+  std::string version;
+  std::string resource;
+  std::string kind;
+  std::string bento;
+  std::string components;
+  std::string component_name;
+  std::string pod_spec;
+  std::string pod_annotations;
+  std::string resources;
+  std::string min_replicas;
+  std::string max_replicas;
+  std::string envs;
+  std::vector<std::string> storage_uris;
+  std::map<std::string, std::string> pod_labels;
+  std::string pod_selector;
+  std::vector<std::string> annotations;
+  bool annotated_only = false;
+  std::vector<std::string> owned_by;
+  bool operator==(const WorkloadKindConfig&) const = default;
+};
+
 // Absent from a machine without a cluster.
 struct KubernetesConfig {
   bool enabled = false;
@@ -83,6 +108,7 @@ struct ControllerConfig {
   std::string log_format = "text";
 
   std::map<std::string, VolumeConfig> volumes;  // may change at run time
+  std::map<std::string, WorkloadKindConfig> workloads;
 };
 
 // The keys, bound to `config`, which must outlive the schema.

@@ -14,10 +14,13 @@ namespace {
 constexpr auto kTick = std::chrono::seconds(1);
 constexpr auto kPause = std::chrono::milliseconds(50);  // many changes make one round
 
-std::vector<bento::WorkloadMapping> WatchedKinds() {
-  auto mappings = bento::BuiltInMappings();
-  // Deployments are watched anyway, and read as workloads on the way.
-  std::erase_if(mappings, [](const auto& mapping) { return mapping.kind == "Deployment"; });
+// Deployments are watched anyway, and read as workloads on the way.
+std::vector<bento::WorkloadMapping> WithoutDeployments(
+    std::vector<bento::WorkloadMapping> mappings) {
+  const auto deployments = bento::DeploymentMapping();
+  std::erase_if(mappings, [&](const auto& mapping) {
+    return mapping.group == deployments.group && mapping.resource == deployments.resource;
+  });
   return mappings;
 }
 
@@ -70,8 +73,8 @@ struct BentoOperator::Pass {
 BentoOperator::BentoOperator(Parts parts)
     : parts_(std::move(parts)),
       work_(parts_.executor),
-      view_({parts_.executor, parts_.api, parts_.clock, parts_.log, parts_.seed}, WatchedKinds(),
-            [this] { Wake(); }),
+      view_({parts_.executor, parts_.api, parts_.clock, parts_.log, parts_.seed},
+            WithoutDeployments(parts_.workload_kinds), [this] { Wake(); }),
       survey_(parts_.executor, parts_.clock, parts_.log, parts_.volumes, [this] { Wake(); }),
       events_(parts_.executor, parts_.api, parts_.clock, parts_.instance, parts_.seed),
       running_(parts_.executor) {}

@@ -33,6 +33,7 @@ class BentoOperator {
     Reconciler& reconciler;
     OperatorMetrics& metrics;
     bento::BuilderLayout layout;
+    std::vector<bento::WorkloadMapping> workload_kinds;
     std::string instance;  // name of this process in Events
     std::uint64_t seed = 0;
   };

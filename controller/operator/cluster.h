@@ -8,8 +8,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/async/task.h"
+#include "controller/bento/workload_mapping.h"
 #include "controller/kube/kube_client.h"
 #include "controller/operator/bento_operator.h"
 #include "controller/operator/node_caches.h"
@@ -42,6 +44,7 @@ class Cluster {
     std::string name_space;  // our own; empty: that of `kube`
     std::string builder_storage_class;
     bool mark_nodes = false;
+    std::vector<bento::WorkloadMapping> workload_kinds;
   };
   // Blocks on the files of `kube`. kInvalidConfig names the one that cannot be used.
   static Result<std::unique_ptr<Cluster>> Make(const Parts& parts, const Options& options,

@@ -20,6 +20,10 @@ constexpr StatusPacer::Limits kMarks{std::chrono::seconds(1), 20};
 
 kube::Resource Nodes() { return {"", "v1", "nodes"}; }
 
+std::string WarmLabelOf(const demand::Deployment& deployment) {
+  return demand::WarmLabel(deployment.name_space, deployment.name);
+}
+
 json::object ToJson(const demand::MarkChanges& changes) {
   json::object object;
   for (const auto& [key, value] : changes) {
@@ -78,14 +82,18 @@ std::map<std::string, NodeMarker::OfWorkload> NodeMarker::Workloads(
     const std::vector<demand::Policy>& policies) const {
   std::map<std::string, OfWorkload> workloads;
   for (const auto* workload : parts_.view.Workloads()) {
-    workloads[workload->ref.uid].policy =
+    auto& entry = workloads[workload->ref.uid];
+    entry.policy =
         &demand::PolicyFor(workload->ref.name_space, ToLabels(workload->labels), policies);
+    for (const auto& component : workload->components) {
+      const auto* made = parts_.view.DeploymentOf(workload->ref, component.pod_labels);
+      if (made != nullptr) entry.labels.insert(WarmLabelOf(made->deployment));
+    }
   }
+  // Of components that only the bento names, too.
   for (const auto* deployment : parts_.view.World().deployments) {
-    auto found = workloads.find(deployment->uid);
-    if (found == workloads.end()) found = workloads.find(deployment->owner.uid);
-    if (found == workloads.end()) continue;
-    found->second.labels.push_back(demand::WarmLabel(deployment->name_space, deployment->name));
+    const auto found = workloads.find(deployment->owner.uid);
+    if (found != workloads.end()) found->second.labels.insert(WarmLabelOf(*deployment));
   }
   // A later one is of a newer version.
   for (const auto& [age, job] : parts_.jobs.by_age()) {

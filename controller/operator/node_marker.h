@@ -43,7 +43,7 @@ class NodeMarker {
   // What is to be known of one workload: the marks of its Deployments, and the prewarms of its
   // newest version.
   struct OfWorkload {
-    std::vector<std::string> labels;
+    std::set<std::string> labels;
     const demand::Policy* policy = nullptr;
     std::map<std::string, const Prewarm*> newest;  // by volume
   };

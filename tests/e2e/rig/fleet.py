@@ -29,10 +29,10 @@ class Problem(Exception):
 
 class Controller:
     def __init__(self, folder, volumes, *, fleet=None, env=None, lease="2s", beside=None, tls=None, kubeconfig=None,
-                 kubernetes=None, webhook=None, with_tokens=True, lead=None):
+                 kubernetes=None, workloads=None, webhook=None, with_tokens=True, lead=None):
         """`beside` another one: on its job store, standing by. `tls`: certificate, key and client-ca. `kubeconfig`:
-        of the cluster that it works for; `kubernetes`: more of its settings. `webhook`: where it answers for pods.
-        `with_tokens`: of a file. `lead`: wait until it leads."""
+        of the cluster that it works for; `kubernetes`: more of its settings; `workloads`: kinds that it is told of.
+        `webhook`: where it answers for pods. `with_tokens`: of a file. `lead`: wait until it leads."""
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.env = env or {}
@@ -50,6 +50,7 @@ class Controller:
                      "lease": lease},
             "fleet": {"follow-interval": "500ms", **(fleet or {})},
             "volumes": volumes,
+            **({"workloads": workloads} if workloads else {}),
             **({"kubernetes": {"enabled": True, "kubeconfig": str(kubeconfig), **(kubernetes or {})}} if kubeconfig else {}),
         }
         self.config = self.folder / "controller.yaml"

@@ -42,8 +42,11 @@ def used(events):
         about = event.get("objectRef")
         if about and about.get("resource"):
             resource = "/".join(one for one in (about["resource"], about.get("subresource")) if one)
-            found.add(Right(event["verb"], about.get("apiGroup", ""), resource, about.get("namespace", ""),
-                            about.get("name", "")))
+            # Who makes an object by applying it needs both rights.
+            made = event["verb"] == "patch" and event.get("responseStatus", {}).get("code") == 201
+            for verb in {event["verb"], "create" if made else event["verb"]}:
+                found.add(Right(verb, about.get("apiGroup", ""), resource, about.get("namespace", ""),
+                                about.get("name", "")))
     return found
 
 
