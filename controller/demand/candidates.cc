@@ -54,13 +54,16 @@ bool BetterThan(const Candidate& a, const Candidate& b) {
 }
 
 Candidates::Candidates(const ClusterIndex& cluster, const TargetRequest& request,
-                       const CacheOf& cache_of, const std::set<std::string_view>& taken)
+                       const CacheOf& cache_of, const std::set<std::string_view>& taken,
+                       Which which)
     : request_(request),
       cache_of_(cache_of),
       old_pods_(OldPods(request)),
       rejections_(*request.constraints) {
+  if (which == Which::kNone) return;
   for (const auto& state : cluster.nodes()) {
-    if (!taken.contains(state.node->name)) Consider(state, false);
+    const bool wanted = which == Which::kAll || state.phase.fresh;
+    if (wanted && !taken.contains(state.node->name)) Consider(state, false);
   }
   if (!request.policy->triggers.on_node_join) return;
   for (const auto& [claim, state] : cluster.claims()) {

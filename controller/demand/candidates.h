@@ -41,9 +41,11 @@ bool BetterThan(const Candidate& a, const Candidate& b);
 
 class Candidates {
  public:
+  enum class Which : std::uint8_t { kNone, kFresh, kAll };  // fresh: coming or new
+
   // All outlive this. `taken`: nodes with bound pods of the workload, which are no candidates.
   Candidates(const ClusterIndex& cluster, const TargetRequest& request, const CacheOf& cache_of,
-             const std::set<std::string_view>& taken);
+             const std::set<std::string_view>& taken, Which which);
 
   [[nodiscard]] const std::vector<Candidate>& list() const { return list_; }
   [[nodiscard]] const std::vector<Expected>& expected() const { return expected_; }

@@ -120,9 +120,10 @@ class Choosing {
     if (request_.demand->replicas > 0) {
       std::set<std::string_view> taken;
       for (const auto* pod : request_.demand->bound) taken.insert(pod->node);
-      Candidates candidates(cluster_, request_, cache_of_, taken);
+      const auto wanted = HowMany(request_, taken.size());
+      Candidates candidates(cluster_, request_, cache_of_, taken, WhichCount(wanted));
       AddBound(candidates);
-      AddBest(candidates, taken.size());
+      AddBest(candidates, wanted, taken.size());
     }
     std::ranges::sort(plan_.targets, [](const Target& a, const Target& b) {
       return std::tie(b.priority, a.node, a.revision) < std::tie(a.priority, b.node, b.revision);
@@ -134,6 +135,13 @@ class Choosing {
   [[nodiscard]] bool IsGoing(std::string_view node) const {
     const auto* state = cluster_.FindNode(node);
     return state != nullptr && state->phase.kind == NodePhase::Kind::kGoing;
+  }
+
+  // Most workloads want nothing that they do not have, and are not to cost a look at each node.
+  [[nodiscard]] Candidates::Which WhichCount(const Wanted& wanted) const {
+    if (wanted.more > 0) return Candidates::Which::kAll;
+    return request_.policy->triggers.on_node_join ? Candidates::Which::kFresh
+                                                  : Candidates::Which::kNone;
   }
 
   void AddTarget(std::string node, SignalKind signal, std::string why) {
@@ -170,8 +178,7 @@ class Choosing {
     }
   }
 
-  void AddBest(Candidates& candidates, std::size_t bound_nodes) {
-    const auto wanted = HowMany(request_, bound_nodes);
+  void AddBest(Candidates& candidates, const Wanted& wanted, std::size_t bound_nodes) {
     const auto more = static_cast<std::size_t>(std::max(wanted.more, 0));
     Spread spread(*request_.constraints, cluster_, request_.objects->pods);
     Picker picker(candidates.list(), spread);

@@ -57,7 +57,7 @@ struct TargetRequest {
 
 struct TargetPlan {
   std::vector<Target> targets;     // most urgent first, then by node and revision
-  std::vector<Rejected> rejected;  // most nodes first
+  std::vector<Rejected> rejected;  // of more nodes than there are; most nodes first
   std::vector<Expected> expected;  // by claim
   std::int32_t wanted_nodes = 0;   // for the newest version
   std::string unmet;               // empty, or "3 nodes wanted, 2 can take it (4: needs 1 …)"

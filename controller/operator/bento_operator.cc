@@ -1,6 +1,8 @@
 #include "controller/operator/bento_operator.h"
 
 #include <algorithm>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
 
 #include "common/async/deadline.h"
@@ -11,8 +13,7 @@
 namespace prewarm::controller {
 namespace {
 
-constexpr auto kTick = std::chrono::seconds(1);
-constexpr auto kPause = std::chrono::milliseconds(50);  // many changes make one round
+constexpr Duration kPause = std::chrono::milliseconds(20);  // many changes make one round
 
 // Deployments are watched anyway, and read as workloads on the way.
 std::vector<bento::WorkloadMapping> WithoutDeployments(
@@ -58,11 +59,45 @@ demand::DiskClass DiskClassOf(const Node& node) {
   return demand::DiskClass::kLocal;
 }
 
+using CachesByNode = std::unordered_map<std::string_view, demand::CacheFacts>;
+
+// What every workload finds on the nodes. Looked up once: every node is asked about for every
+// workload.
+CachesByNode CachesOf(const demand::ClusterIndex& cluster, const AgentRegistry& agents) {
+  CachesByNode caches;
+  caches.reserve(cluster.nodes().size());
+  const auto add = [&](const std::string& node) {
+    const auto* known = agents.Find(node);
+    if (known == nullptr) return;
+    auto& facts = caches[node];
+    facts.agent =
+        known->connected ? demand::CacheFacts::Agent::kConnected : demand::CacheFacts::Agent::kAway;
+    facts.room_bytes = known->AvailableBytes();
+    facts.disk = DiskClassOf(*known);
+  };
+  for (const auto& state : cluster.nodes()) add(state.node->name);
+  for (const auto& claim : cluster.claims()) add(claim.state.node->name);
+  return caches;
+}
+
+// Bytes of these prewarms that are on nodes.
+std::unordered_map<std::string_view, std::uint64_t> PresentBytes(
+    const std::vector<Prewarm>& existing) {
+  std::unordered_map<std::string_view, std::uint64_t> present;
+  for (const auto& prewarm : existing) {
+    for (const auto& [node, task] : prewarm.tasks) {
+      present[node] += task.progress.planned_bytes - task.progress.MissingBytes();
+    }
+  }
+  return present;
+}
+
 }  // namespace
 
 // What one look at the cluster is computed from, and what comes out of it.
 struct BentoOperator::Pass {
   demand::ClusterIndex cluster;
+  CachesByNode caches;
   bento::KnownVolumes volumes;
   std::vector<demand::Policy> policies;
   std::map<std::string, std::vector<Prewarm>> existing;  // unfinished ones, by uid of the workload
@@ -74,7 +109,7 @@ BentoOperator::BentoOperator(Parts parts)
     : parts_(std::move(parts)),
       work_(parts_.executor),
       view_({parts_.executor, parts_.api, parts_.clock, parts_.log, parts_.seed},
-            WithoutDeployments(parts_.workload_kinds), [this] { Wake(); }),
+            WithoutDeployments(parts_.workload_kinds), [this] { work_.Notify(); }),
       survey_(parts_.executor, parts_.clock, parts_.log, parts_.volumes, [this] { Wake(); }),
       events_(parts_.executor, parts_.api, parts_.clock, parts_.instance, parts_.seed),
       running_(parts_.executor) {}
@@ -82,7 +117,7 @@ BentoOperator::BentoOperator(Parts parts)
 BentoOperator::~BentoOperator() = default;
 
 void BentoOperator::Wake() {
-  wanted_ = true;
+  others_ = true;
   work_.Notify();
 }
 
@@ -90,48 +125,72 @@ Task<void> BentoOperator::Run() {
   running_.Spawn("watch the cluster", view_.Run());
   running_.Spawn("write events", events_.Run());
   while (!co_await Stopping()) {
-    if (!wanted_) co_await work_.WaitFor(kTick);
-    wanted_ = false;
-    if (view_.synced()) {
-      const auto begin = parts_.clock.Now();
-      co_await Round();
+    const auto begin = parts_.clock.Now();
+    if (!view_.synced()) {
+      co_await work_.WaitFor(LookPacer::kRest);
+    } else if (const auto scope = NextScope(begin)) {
+      co_await Round(*scope);
       parts_.metrics.rounds.Observe(
           std::chrono::duration<double>(parts_.clock.Now() - begin).count());
+      co_await SleepFor(kPause);
+    } else {
+      co_await work_.WaitFor(pacer_.Due(others_) - begin);
     }
-    co_await SleepFor(kPause);
   }
   running_.Stop();
   co_await survey_.Stop();
   co_await running_.Join();
 }
 
-Task<void> BentoOperator::Round() {
+std::optional<BentoOperator::Scope> BentoOperator::NextScope(SteadyTime now) {
+  auto changes = view_.TakeChanges();
+  others_ |= changes.others;
+  if (now >= pacer_.Due(others_)) {
+    others_ = false;
+    return Scope();
+  }
+  if (changes.workloads.empty()) return std::nullopt;
+  return std::move(changes.workloads);
+}
+
+Task<void> BentoOperator::Round(const Scope& scope) {
+  const auto begin = parts_.clock.Now();
   Pass pass{demand::ClusterIndex(view_.World()),
+            {},
             KnownFrom(parts_.volumes),
             view_.Policies(),
-            Existing(),
+            Existing(scope),
             {},
             {}};
-  survey_.Begin();
-  parts_.metrics.workloads.Begin(pass.cluster.now());
-  for (const auto* workload : view_.Workloads()) PlanOne(*workload, pass);
+  pass.caches = CachesOf(pass.cluster, parts_.agents);
+  if (!scope) survey_.Begin();
+  parts_.metrics.workloads.Begin(pass.cluster.now(), !scope);
+  for (const auto* workload : view_.Workloads()) {
+    if (!scope || scope->contains(workload->ref.uid)) PlanOne(*workload, pass);
+  }
   survey_.End(view_.bento_version() != bento_version_);
   parts_.metrics.workloads.End();
   bento_version_ = view_.bento_version();
-  memory_ = std::move(pass.memory);  // what is gone is forgotten
-  std::erase_if(said_, [this](const auto& said) { return !memory_.contains(said.first); });
+  if (scope) {
+    for (auto& [uid, memory] : pass.memory) memory_[uid] = std::move(memory);
+  } else {
+    memory_ = std::move(pass.memory);  // what is gone is forgotten
+    std::erase_if(said_, [this](const auto& said) { return !memory_.contains(said.first); });
+    pacer_.Looked(begin, parts_.clock.Now());
+  }
   std::vector<Prewarm> existing;
   for (auto& [uid, prewarms] : pass.existing)
     std::ranges::move(prewarms, std::back_inserter(existing));
   co_await Apply(Compare(pass.desired, existing));
 }
 
-std::map<std::string, std::vector<Prewarm>> BentoOperator::Existing() const {
+std::map<std::string, std::vector<Prewarm>> BentoOperator::Existing(const Scope& scope) const {
   std::map<std::string, std::vector<Prewarm>> existing;
   for (const auto& [age, job] : parts_.jobs.by_age()) {
     const auto& prewarm = job->prewarm;
     if (!prewarm.spec.workload || IsFinal(prewarm.state)) continue;
-    existing[prewarm.spec.workload->uid].push_back(prewarm);
+    const auto& uid = prewarm.spec.workload->uid;
+    if (!scope || scope->contains(uid)) existing[uid].push_back(prewarm);
   }
   return existing;
 }
@@ -164,8 +223,15 @@ void BentoOperator::PlanOne(const bento::Workload& found, Pass& pass) {
   for (const auto& source : sources.models) survey_.Want(source, rules);
   const auto models = bento::PlanModels(sources, survey_.answers());
   const auto& existing = pass.existing[ref.uid];
+  const auto present = PresentBytes(existing);
   const demand::CacheOf cache_of = [&](const demand::Node& node) {
-    return CacheOf(node.name, existing);
+    const auto known = pass.caches.find(node.name);
+    if (known == pass.caches.end()) return demand::CacheFacts();
+    auto facts = known->second;
+    if (const auto bytes = present.find(node.name); bytes != present.end()) {
+      facts.present_bytes = bytes->second;
+    }
+    return facts;
   };
   auto& memory = pass.memory[ref.uid];
   memory = std::move(memory_[ref.uid]);
@@ -192,24 +258,6 @@ void BentoOperator::Measure(const bento::ObjectRef& workload, const WorkloadLook
                      {"found_it", demand::ArrivalName(pod.arrival)},
                      {"lead", lead ? LogValue(*lead) : LogValue("the node is not warm yet")}});
   }
-}
-
-demand::CacheFacts BentoOperator::CacheOf(const std::string& node,
-                                          const std::vector<Prewarm>& existing) const {
-  demand::CacheFacts facts;
-  const auto* known = parts_.agents.Find(node);
-  if (known == nullptr) return facts;
-  facts.agent =
-      known->connected ? demand::CacheFacts::Agent::kConnected : demand::CacheFacts::Agent::kAway;
-  facts.room_bytes = known->AvailableBytes();
-  facts.disk = DiskClassOf(*known);
-  for (const auto& prewarm : existing) {
-    const auto task = prewarm.tasks.find(node);
-    if (task == prewarm.tasks.end()) continue;
-    const auto& progress = task->second.progress;
-    facts.present_bytes += progress.planned_bytes - progress.MissingBytes();
-  }
-  return facts;
 }
 
 void BentoOperator::Say(const bento::Workload& workload, const bento::ModelPlan& models,
@@ -287,6 +335,8 @@ Task<void> BentoOperator::Change(Prewarm next) {
   const bool other_paths = job->prewarm.spec.paths != next.spec.paths;
   auto current = job->prewarm;  // its tasks may have moved on since
   current.spec = std::move(next.spec);
+  // With its tasks at once: each write to the cluster is a wait for what an autoscaler wants now.
+  if (!other_paths && !job->stale) parts_.reconciler.GiveTargetsTasks(current, *job);
   const auto saved = co_await parts_.jobs.Commit({std::move(current)});
   if (!saved) co_return SaySaveFailed(next.id, saved.error());
   if (other_paths) {

@@ -6,6 +6,8 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <map>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -13,6 +15,7 @@
 #include "controller/agents/agent_registry.h"
 #include "controller/kube/events.h"
 #include "controller/operator/cluster_view.h"
+#include "controller/operator/look_pacer.h"
 #include "controller/operator/model_survey.h"
 #include "controller/operator/operator_metrics.h"
 #include "controller/operator/workload_plan.h"
@@ -53,16 +56,19 @@ class BentoOperator {
   };
   struct Pass;
 
-  Task<void> Round();
+  // What is looked at: the workloads with these uids; nothing: all of them.
+  using Scope = std::optional<std::set<std::string>>;
+
+  // What is due now; nothing if nothing is.
+  std::optional<Scope> NextScope(SteadyTime now);
+  Task<void> Round(const Scope& scope);
   void PlanOne(const bento::Workload& found, Pass& pass);
   // What its Deployments say of the volumes of its pods, which only they know.
   [[nodiscard]] bento::Workload WithPodVolumes(bento::Workload workload) const;
   void Measure(const bento::ObjectRef& workload, const WorkloadLook& look);
   void Say(const bento::Workload& workload, const bento::ModelPlan& models,
            const WorkloadOutput& output);
-  [[nodiscard]] demand::CacheFacts CacheOf(const std::string& node,
-                                           const std::vector<Prewarm>& existing) const;
-  [[nodiscard]] std::map<std::string, std::vector<Prewarm>> Existing() const;
+  [[nodiscard]] std::map<std::string, std::vector<Prewarm>> Existing(const Scope& scope) const;
   Task<void> Apply(PrewarmChanges changes);
   Task<void> Create(DesiredPrewarm desired);
   Task<void> Change(Prewarm next);
@@ -71,7 +77,8 @@ class BentoOperator {
 
   Parts parts_;
   Signal work_;
-  bool wanted_ = true;
+  bool others_ = true;  // something changed that may be about any workload
+  LookPacer pacer_;
   ClusterView view_;
   ModelSurvey survey_;
   kube::EventRecorder events_;

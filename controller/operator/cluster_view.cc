@@ -30,6 +30,9 @@ std::optional<PolicyObject> ReadPolicy(const json::object& object) {
   return ReadPolicyObject(object);
 }
 
+template <class T>
+constexpr bool kIsBento = std::is_same_v<T, bento::Bento> || std::is_same_v<T, bento::BentoRequest>;
+
 // The three ways in which a reader says "nothing".
 template <class T>
 Result<std::optional<T>> Read(Result<T> read) {
@@ -74,22 +77,45 @@ kube::Reflector<T>& ClusterView::Watch(kube::Resource resource, const ReadObject
     return std::nullopt;
   };
   kube::ReflectorHooks hooks;
-  constexpr bool kIsBento =
-      std::is_same_v<T, bento::Bento> || std::is_same_v<T, bento::BentoRequest>;
-  hooks.changed = [this](const kube::ObjectKey&) {
-    if (kIsBento) ++bento_version_;
+  const auto index = loops_.size();
+  hooks.changed = [this, index](const kube::ObjectKey& key) {
+    const auto* value = static_cast<const Cache<T>&>(*loops_[index]).Find(key);
+    if (value == nullptr) {
+      touched_.TouchOthers();
+    } else {
+      Note(*value, key);
+    }
+    if (kIsBento<T>) ++bento_version_;
     changed_();
   };
   hooks.look_at_all = [this] {
-    if (kIsBento) ++bento_version_;
+    touched_.TouchOthers();
+    if (kIsBento<T>) ++bento_version_;
     changed_();
   };
-  auto reflector = std::make_unique<kube::Reflector<T>>(
-      parts_.api, parts_.clock, std::move(request), std::move(parse), std::move(hooks),
-      parts_.seed + loops_.size());
+  auto reflector =
+      std::make_unique<kube::Reflector<T>>(parts_.api, parts_.clock, std::move(request),
+                                           std::move(parse), std::move(hooks), parts_.seed + index);
   auto& cache = *reflector;
   loops_.push_back(std::move(reflector));
   return cache;
+}
+
+template <class T>
+void ClusterView::Note(const T& value, const kube::ObjectKey& key) {
+  if constexpr (kIsBento<T>) {
+    touched_.TouchBento(key);
+  } else if constexpr (std::is_same_v<T, DeploymentRecord>) {
+    touched_.Touch(value.deployment);
+  } else if constexpr (requires { touched_.Touch(value); }) {
+    touched_.Touch(value);
+  } else {
+    touched_.TouchOthers();
+  }
+}
+
+TouchedWorkloads::Changes ClusterView::TakeChanges() {
+  return touched_.Take({Deployments(), AllOf(replica_sets_), Workloads()});
 }
 
 ClusterView::ClusterView(Parts parts, std::vector<bento::WorkloadMapping> mappings,
@@ -166,12 +192,16 @@ demand::World ClusterView::World() const {
   world.replica_sets = AllOf(replica_sets_);
   world.hpas = AllOf(hpas_);
   world.scale_ups = AllOf(scale_ups_);
-  world.deployments.reserve(deployments_.objects().size());
-  for (const auto& [key, record] : deployments_.objects()) {
-    world.deployments.push_back(&record.deployment);
-  }
+  world.deployments = Deployments();
   world.now = parts_.clock.WallNow();
   return world;
+}
+
+std::vector<const demand::Deployment*> ClusterView::Deployments() const {
+  std::vector<const demand::Deployment*> all;
+  all.reserve(deployments_.objects().size());
+  for (const auto& [key, record] : deployments_.objects()) all.push_back(&record.deployment);
+  return all;
 }
 
 std::vector<const bento::Workload*> ClusterView::Workloads() const {

@@ -18,6 +18,7 @@
 #include "controller/demand/policy.h"
 #include "controller/kube/reflector.h"
 #include "controller/operator/policy_object.h"
+#include "controller/operator/touched_workloads.h"
 
 namespace prewarm::controller {
 
@@ -50,6 +51,8 @@ class ClusterView final : public bento::Catalog {
   // What cannot be watched now, in words; empty if all is well.
   [[nodiscard]] std::vector<std::string> Troubles() const;
   [[nodiscard]] std::vector<const kube::ReflectorLoop*> Caches() const;
+  // What changed since the last call; at first everything.
+  [[nodiscard]] TouchedWorkloads::Changes TakeChanges();
   // Grows with every change of a Bento or BentoRequest, which may mean that models are complete.
   [[nodiscard]] std::uint64_t bento_version() const { return bento_version_; }
 
@@ -81,8 +84,13 @@ class ClusterView final : public bento::Catalog {
   template <class T, class Read>
   Cache<T>& Watch(kube::Resource resource, const Read& read, std::string field_selector = "");
 
+  [[nodiscard]] std::vector<const demand::Deployment*> Deployments() const;
+  template <class T>
+  void Note(const T& value, const kube::ObjectKey& key);
+
   Parts parts_;
   std::function<void()> changed_;
+  TouchedWorkloads touched_;
   std::uint64_t bento_version_ = 0;
   TaskGroup running_;
   std::vector<std::unique_ptr<kube::ReflectorLoop>> loops_;

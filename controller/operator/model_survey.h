@@ -24,8 +24,8 @@ class ModelSurvey {
   ModelSurvey(boost::asio::any_io_executor executor, const Clock& clock, Logger& log,
               const VolumeMap& volumes, std::function<void()> answered);
 
-  // One round: everything that some workload asks for now, between Begin and End. What nobody asked
-  // for is forgotten.
+  // One round: everything that some workload asks for now, between Begin and End. What nobody has
+  // asked for since the last Begin is forgotten.
   void Begin();
   void Want(const bento::ModelSource& source, const bento::FileRules& rules);
   // Starts the lookups that are due; with `now` also those of models that are not whole.

@@ -61,10 +61,10 @@ WorkloadMetrics::WorkloadMetrics(Metrics& metrics)
   TellColdStarts(metrics);
 }
 
-void WorkloadMetrics::Begin(WallTime now) {
+void WorkloadMetrics::Begin(WallTime now, bool at_all) {
   now_ = now;
   if (!first_look_) first_look_ = now;
-  for (auto& [uid, entry] : entries_) entry.seen = false;
+  for (auto& [uid, entry] : entries_) entry.seen = !at_all;
 }
 
 std::vector<demand::PodTimeline> WorkloadMetrics::Take(const bento::ObjectRef& workload,

@@ -28,9 +28,9 @@ class WorkloadMetrics {
   WorkloadMetrics(const WorkloadMetrics&) = delete;
   WorkloadMetrics& operator=(const WorkloadMetrics&) = delete;
 
-  // One look at all workloads: each of them between Begin and End; those that are missing are gone.
-  // Pods that were bound before the first look are not judged.
-  void Begin(WallTime now);
+  // One look at workloads: each of them between Begin and End. If it is one at all, those that are
+  // missing are gone. Pods that were bound before the first look are not judged.
+  void Begin(WallTime now, bool at_all = true);
   // The pods that were bound since the last look, judged.
   std::vector<demand::PodTimeline> Take(const bento::ObjectRef& workload, const WorkloadLook& look);
   void End();

@@ -4,11 +4,30 @@
 #include <tuple>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "controller/plan/placement.h"
 
 namespace prewarm::controller {
 namespace {
+
+struct Wanted {
+  const Prewarm* prewarm;
+  const NodeTask* task;
+};
+
+// What each node is still to do: few tasks of many, and few of so many nodes.
+std::unordered_map<std::string_view, std::vector<Wanted>> WantedByNode(
+    std::span<const Prewarm> prewarms) {
+  std::unordered_map<std::string_view, std::vector<Wanted>> wanted;
+  for (const auto& prewarm : prewarms) {
+    if (IsFinal(prewarm.state)) continue;
+    for (const auto& [node, task] : prewarm.tasks) {
+      if (!IsFinal(task.state)) wanted[node].push_back({&prewarm, &task});
+    }
+  }
+  return wanted;
+}
 
 // The task that this node is to do, if it still is.
 const NodeTask* WantedTask(const Prewarm& prewarm, const std::string& node) {
@@ -60,6 +79,7 @@ Actions Difference(std::span<const Prewarm> prewarms,
                    const std::map<std::string, std::vector<HeldTask>>& held_by_connected_node) {
   std::unordered_map<std::string_view, const Prewarm*> by_id;
   for (const auto& prewarm : prewarms) by_id.emplace(prewarm.id, &prewarm);
+  const auto wanted = WantedByNode(prewarms);
   Actions actions;
   for (const auto& [node, held_tasks] : held_by_connected_node) {
     std::unordered_map<std::string_view, const HeldTask*> held;
@@ -70,11 +90,11 @@ Actions Difference(std::span<const Prewarm> prewarms,
       auto [at, first] = held.emplace(task.prewarm, &task);
       if (!first && task.generation > at->second->generation) at->second = &task;
     }
-    for (const auto& prewarm : prewarms) {
-      const auto* wanted = WantedTask(prewarm, node);
-      if (wanted == nullptr) continue;
-      const auto at = held.find(prewarm.id);
-      OrderTask(prewarm, *wanted, node, at == held.end() ? nullptr : at->second, actions);
+    const auto to_do = wanted.find(node);
+    if (to_do == wanted.end()) continue;
+    for (const auto& [prewarm, task] : to_do->second) {
+      const auto at = held.find(prewarm->id);
+      OrderTask(*prewarm, *task, node, at == held.end() ? nullptr : at->second, actions);
     }
   }
   std::ranges::sort(actions.orders, [](const Order& a, const Order& b) {

@@ -173,6 +173,11 @@ Effect Reconciler::FollowTargets(Prewarm& prewarm, const Job& job) const {
   return GoToTargets(prewarm, connected, *job.plan);
 }
 
+void Reconciler::GiveTargetsTasks(Prewarm& prewarm, const Job& job) const {
+  FollowTargets(prewarm, job);
+  Conclude(prewarm, clock_.WallNow());
+}
+
 // A kept prewarm also goes to nodes that come later.
 Effect Reconciler::AddNodes(Prewarm& prewarm, const Job& job) const {
   if (job.plan == nullptr) return Effect::kNone;

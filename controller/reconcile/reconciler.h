@@ -43,6 +43,9 @@ class Reconciler {
   void SetOptions(Options options);
   [[nodiscard]] const Options& options() const { return options_; }
 
+  // Gives a prewarm of a workload the tasks that its targets ask for, as the next round would: for
+  // who writes it anyway.
+  void GiveTargetsTasks(Prewarm& prewarm, const Job& job) const;
   // Unfinished tasks, as the forecast wants them.
   [[nodiscard]] std::vector<QueuedTask> Queue() const;
   // Seconds until each is done; at most a second old.

@@ -30,6 +30,7 @@ from rig.volume import Redis, Volume, detach_everything_below  # noqa: E402
 
 WRITERS = 8
 GPUS = 8
+QUIET = 10  # seconds without a write of a status after which there is rest
 WHO = "controller"  # the user as whom the controller asks the API server
 # All nodes of a bench are new: none is to be warm for that reason alone.
 POLICY = {"apiVersion": "prewarm.dev/v1alpha1", "kind": "PrewarmPolicy",
@@ -189,20 +190,30 @@ class Scale:
 
     # ---- measuring ---------------------------------------------------------------------------------
 
+    def settle(self):
+        """Until a while passes without another write of what has happened."""
+        def quiet():
+            offset = self.cluster.audit_log.stat().st_size
+            time.sleep(QUIET)
+            return not any("patch" in what for what in self.asked_since(offset))
+        wait_for(quiet, "the last writes", 300)
+
+    def asked_since(self, offset):
+        with open(self.cluster.audit_log, "rb") as file:
+            file.seek(offset)
+            events = [json.loads(line) for line in file if line.endswith(b"\n")]
+        return collections.Counter(
+            f"{event['verb']} {event.get('objectRef', {}).get('resource', '')}" for event in events
+            if event["user"]["username"] == WHO and event["stage"] == "ResponseComplete")
+
     def rest(self):
-        log = self.cluster.audit_log
-        offset, before, begin = log.stat().st_size, usage(self.controller.child), time.monotonic()
+        offset, before, begin = self.cluster.audit_log.stat().st_size, usage(self.controller.child), time.monotonic()
         readings = [Metrics(self.controller)]
         time.sleep(self.wanted.rest)
         seconds = time.monotonic() - begin
         after = usage(self.controller.child)
         readings.append(Metrics(self.controller))
-        with open(log, "rb") as file:
-            file.seek(offset)
-            events = [json.loads(line) for line in file if line.endswith(b"\n")]
-        asked = collections.Counter(
-            f"{event['verb']} {event.get('objectRef', {}).get('resource', '')}" for event in events
-            if event["user"]["username"] == WHO and event["stage"] == "ResponseComplete")
+        asked = self.asked_since(offset)
         return {"cpu": 100 * (after[0] - before[0]) / seconds, "rss": after[1],
                 "requests": {what: count * 60 / seconds for what, count in asked.most_common()},
                 "rounds": quantile(*readings, ROUNDS, 0.99)}
@@ -251,7 +262,9 @@ def main():
         print(f"{wanted.nodes} nodes, {wanted.deployments} deployments with autoscalers, {wanted.pods} pods and "
               f"{wanted.other_pods} others: there after {time.monotonic() - begin:.0f} s", flush=True)
         print(f"everything warm, from the start of the agents: {scale.start():.1f} s, {len(scale.targets)} tasks", flush=True)
-        time.sleep(15)  # the writes of progress that follow
+        begin = time.monotonic()
+        scale.settle()
+        print(f"everything told: {time.monotonic() - begin:.0f} s later", flush=True)
         rest = scale.rest()
         bound, rounds = rest["rounds"]
         print(f"at rest: {rest['cpu']:.1f} % of a core, {rest['rss']:.0f} MiB, "

@@ -68,7 +68,8 @@ PURE = [
     "controller/operator/desired.", "controller/operator/workload_plan.", "controller/operator/volume_object.",
     "controller/operator/node_cache_object.", "controller/operator/policy_object.", "controller/operator/status_pacer.",
     "controller/jobs/prewarm_conditions.", "controller/jobs/known_prewarms.",
-    "controller/operator/workload_report.",
+    "controller/operator/workload_report.", "controller/operator/touched_workloads.",
+    "controller/operator/look_pacer.",
 ]
 IMPURE_HEADERS = re.compile(
     r"boost/(asio|beast)|grpcpp/|google/protobuf|openssl/ssl\.h|hiredis|yaml-cpp|spdlog|prometheus")
