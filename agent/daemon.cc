@@ -7,9 +7,11 @@
 #include <boost/asio/thread_pool.hpp>
 #include <charconv>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <utility>
@@ -236,7 +238,11 @@ class Daemon {
   NodeTasks tasks_{{loop_.get_executor(), clock_, disk_pool_, engine_, mounts_, log_, config_.cache,
                     config_.engine.fetch, config_.honour_volume_limit, EnvironmentVariable}};
   NodeSurvey survey_{{clock_, survey_pool_, mounts_, log_, config_.cache,
-                      [this] { return tasks_.Directories(); }}};
+                      [this] { return tasks_.Directories(); },
+                      [this] {
+                        const auto ended = tasks_.Totals().ended;
+                        return std::accumulate(ended.begin(), ended.end(), std::uint64_t{0});
+                      }}};
   std::unique_ptr<ControllerLink> link_;
   std::unique_ptr<AdminPort> admin_;
   bool looked_ = false;

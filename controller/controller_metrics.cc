@@ -155,6 +155,29 @@ void AddNodes(Metrics& metrics, AgentRegistry& agents) {
                      });
 }
 
+// How those of our volumes that are on a node's disks become visible to its clients.
+void AddAdoption(Metrics& metrics, AgentRegistry& agents, const VolumeMap& volumes) {
+  metrics.ReadGauges(
+      "prewarm_controller_node_volumes",
+      "1 for a volume on the node, by when its clients see what is stored", [&agents, &volumes] {
+        std::map<std::string, std::string> names;  // by UUID
+        for (const auto& [name, volume] : volumes) {
+          if (volume->descriptor()) names.emplace(volume->descriptor()->uuid, name);
+        }
+        Samples samples;
+        for (const auto& node : agents.Nodes()) {
+          for (const auto& volume : node.volumes) {
+            const auto name = names.find(volume.uuid);
+            if (name == names.end()) continue;
+            samples.push_back(
+                {{{"node", node.name}, {"volume", name->second}, {"adoption", volume.adoption}},
+                 1});
+          }
+        }
+        return samples;
+      });
+}
+
 // What unfinished prewarms have on each node, by volume.
 void AddNodeContents(Metrics& metrics, JobTable& jobs) {
   const auto by_node_and_volume = [&jobs](auto read) -> ReadSamples {
@@ -240,6 +263,7 @@ void AddControllerMetrics(Metrics& metrics, const ControllerMetricSources& sourc
   AddProgress(metrics, sources);
   AddDeadlines(metrics, sources);
   AddNodes(metrics, sources.agents);
+  AddAdoption(metrics, sources.agents, sources.volumes);
   AddNodeContents(metrics, sources.jobs);
   AddVolumes(metrics, sources.volumes);
 }

@@ -25,6 +25,7 @@ namespace fs = std::filesystem;
 
 constexpr Duration kRoomInterval = std::chrono::seconds(5);
 constexpr int kRoomLooksPerVolumeLook = 12;
+constexpr int kRoomLooksAfterTask = 3;  // at least, between two looks at volumes
 constexpr Duration kMountAge = std::chrono::seconds(30);
 constexpr double kMargin = 0.05;  // as CacheOptions::free_space_margin
 
@@ -123,7 +124,7 @@ std::string DiskName(const DiskReport& report) {
     case DiskClass::kLocalNvme: return "nvme";
     case DiskClass::kNetworkDisk: return "network";
     case DiskClass::kMemory: return "memory";
-    case DiskClass::kBootDisk:
+    case DiskClass::kBootDisk: return "boot";
     case DiskClass::kOtherDisk: break;
   }
   if (report.facts.transport == "nvme") return "nvme";
@@ -178,9 +179,14 @@ Task<void> NodeSurvey::Look() {
 }
 
 Task<void> NodeSurvey::Follow() {
+  auto known = context_.ended();
   for (int looks = 1; co_await SleepFor(kRoomInterval); ++looks) {
     co_await LookAtRoom();
-    if (looks % kRoomLooksPerVolumeLook == 0) co_await LookAtVolumes();
+    const auto ended = context_.ended();
+    if (looks < (ended == known ? kRoomLooksPerVolumeLook : kRoomLooksAfterTask)) continue;
+    co_await LookAtVolumes();
+    known = ended;
+    looks = 0;
   }
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <boost/asio/thread_pool.hpp>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
@@ -29,10 +30,13 @@ class NodeSurvey {
     Logger log;
     CacheConfig cache;
     std::function<std::vector<std::string>()> entries;  // cache directories to look at
+    std::function<std::uint64_t()>
+        ended;  // tasks so far: another one is a reason to look at volumes
   };
   explicit NodeSurvey(Context context) : context_(std::move(context)) {}
 
-  // Room and volumes once; then, until stopped, room every few seconds and volumes every minute.
+  // Room and volumes once; then, until stopped, room every few seconds and volumes every minute, or
+  // sooner after a task has ended.
   Task<void> Look();
   Task<void> Follow();
   // Each disk once. Some seconds of reading and writing.

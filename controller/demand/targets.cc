@@ -256,6 +256,15 @@ class Choosing {
 
 }  // namespace
 
+DiskClass DiskClassNamed(std::string_view name) {
+  if (name == "nvme") return DiskClass::kLocalNvme;
+  if (name == "ssd" || name == "hdd") return DiskClass::kLocal;
+  if (name == "network") return DiskClass::kNetwork;
+  if (name == "memory") return DiskClass::kMemory;
+  if (name == "boot") return DiskClass::kBoot;
+  return DiskClass::kUnknown;
+}
+
 TargetPlan ChooseTargets(const ClusterIndex& cluster, const TargetRequest& request,
                          const CacheOf& cache_of) {
   if (request.policy->suspend) return {};

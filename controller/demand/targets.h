@@ -7,6 +7,7 @@
 #include <functional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "controller/demand/cluster_index.h"
@@ -18,6 +19,9 @@
 namespace prewarm::controller::demand {
 
 enum class DiskClass : std::uint8_t { kLocalNvme, kLocal, kUnknown, kMemory, kNetwork, kBoot };
+
+// As agents name it (CacheDirectory.disk in agent_link.proto).
+DiskClass DiskClassNamed(std::string_view name);
 
 // What the agent of a node says, as far as this workload goes.
 struct CacheFacts {

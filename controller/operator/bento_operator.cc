@@ -48,15 +48,8 @@ bento::KnownVolumes KnownFrom(const VolumeMap& volumes) {
   return bento::KnownVolumes(std::move(known));
 }
 
-// As agents name them.
 demand::DiskClass DiskClassOf(const Node& node) {
-  if (node.directories.empty()) return demand::DiskClass::kUnknown;
-  const auto& name = node.directories.front().disk;
-  if (name == "local_nvme") return demand::DiskClass::kLocalNvme;
-  if (name == "network_disk") return demand::DiskClass::kNetwork;
-  if (name == "boot_disk") return demand::DiskClass::kBoot;
-  if (name == "memory") return demand::DiskClass::kMemory;
-  return demand::DiskClass::kLocal;
+  return demand::DiskClassNamed(node.directories.empty() ? "" : node.directories.front().disk);
 }
 
 using CachesByNode = std::unordered_map<std::string_view, demand::CacheFacts>;

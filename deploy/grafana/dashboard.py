@@ -35,6 +35,9 @@ def of_the_leader(expression):
     return f"{expression} and on (instance) {C}epoch > 0"
 
 
+HITS = (rate("juicefs_blockcache_hits", "vol_name") + " / ("
+        + " + ".join(rate(f"juicefs_blockcache_{what}", "vol_name") for what in ("hits", "miss")) + ")")
+
 # Dashboard -> (title, variables, rows of panels). A panel: title, unit, expressions, kind.
 DASHBOARDS = {
     "prewarm": ("Prewarm", (), [
@@ -160,6 +163,8 @@ DASHBOARDS = {
             ("Connected", "short", [f"max by (node) ({C}node_connected{NODE})"], "stat"),
             ("Cache directories, by class of disk", "short",
              [total(C + "node_directories", "node, disk", NODE)], "table"),
+            ("When clients see what is stored", "short",
+             [total(C + "node_volumes", "node, volume, adoption", NODE)], "table"),
             ("May still be written", "bytes", [total(C + "node_available_bytes", "node", NODE)], "timeseries"),
             ("Room in use", "percentunit",
              ["1 - " + total(C + "node_available_bytes", "node", NODE) + " / "
@@ -187,6 +192,13 @@ DASHBOARDS = {
             ("Tasks held, by state", "short", [total("prewarm_agent_tasks", "state")], "timeseries"),
             ("Memory", "bytes",
              ['max by (instance) (process_resident_memory_bytes{job="prewarm-agent"})'], "timeseries"),
+        ]),
+        # Mounts tell it on their own port; the guide says how to scrape them.
+        ("As JuiceFS clients say", [
+            ("Blocks found in the cache", "percentunit", [HITS], "timeseries"),
+            ("Bytes read from the cache, from the bucket", "Bps",
+             [rate(f"juicefs_blockcache_{what}_bytes", "vol_name") for what in ("hit", "miss")], "timeseries"),
+            ("Cached by clients", "bytes", [total("juicefs_blockcache_bytes", "instance, vol_name")], "timeseries"),
         ]),
     ]),
 }

@@ -5,11 +5,13 @@ import re
 
 import pytest
 
+from rig import bento_store
 from rig.bento_objects import bento, bento_deployment, bento_request, seeded, separate, workload
 from rig.bento_world import BentoWorld
 from rig.metrics_api import MetricsApi
-from rig.process import wait_for
+from rig.process import free_port, wait_for
 from rig.prometheus import DASHBOARDS, Prometheus, alert_expressions, dashboard_expressions, filled_in, judged
+from rig.tree import contents
 
 TAG = "ranker:hx7q2d5m6cxa3"
 BENTO = "chat:k6v2x7m4kq3aq"
@@ -30,8 +32,9 @@ class Story(BentoWorld):
         standby = self.start_controller(lead=False)
         self.add_nodes("gpu-a", "gpu-b")
         self.cluster.patch("Node", "gpu-b", {"spec": {"unschedulable": True}})
-        self.prometheus = self.closed(
-            Prometheus(self.folder / "prometheus", [leader, standby], list(self.agents.values())))
+        self.client_port = free_port()
+        self.prometheus = self.closed(Prometheus(
+            self.folder / "prometheus", [leader, standby], list(self.agents.values()), [self.client_port]))
 
     def run(self):
         """A model is seeded, warmed for the first replica, and its pods come, one after the other."""
@@ -56,10 +59,16 @@ class Story(BentoWorld):
         self.until('prewarm_controller_warm_lead_seconds_count{until="started"} > 0', 2)
         # Of somebody who names a deadline, so that there is one.
         self.controllers[0].create({"volume": "models", "keep": True, "deadline": "2100-01-01T00:00:00Z"})
+        self.read_through_a_client()
         self.prometheus.wait_for_scrapes()
 
+    def read_through_a_client(self):
+        mount = self.volume.mount(self.agents["gpu-a"].cache_dir, "--metrics", f"127.0.0.1:{self.client_port}")
+        contents(bento_store.directory_of(mount.path, TAG))
+        self.prometheus.wait_for_client(volumes=2)
+
     def until(self, expression, value):
-        wait_for(lambda: self.prometheus.value(expression) == value, f"{expression} to be {value}", 60)
+        self.prometheus.until(expression, value)
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +94,14 @@ def test_every_panel_of_every_dashboard_shows_something(story):
 def test_every_alert_has_something_to_judge(story):
     assert not [(name, expression) for name, expression in alert_expressions()
                 if not story.prometheus.query(judged(expression))]
+
+
+def test_clients_are_seen_to_read_from_the_cache(story):
+    assert story.prometheus.value("sum(juicefs_blockcache_miss)") == 0
+    assert story.prometheus.value("sum(juicefs_blockcache_hits)") > 0
+    adoption = {one["metric"]["node"]: one["metric"]["adoption"]
+                for one in story.prometheus.query("prewarm_controller_node_volumes")}
+    assert set(adoption) == {"gpu-a", "gpu-b"} and set(adoption.values()) <= {"before-mount", "rescan"}, adoption
 
 
 def test_no_alert_fires_on_a_healthy_cluster(story):
@@ -121,7 +138,7 @@ def test_no_name_of_an_object_is_a_label(story):
     for name in names:
         assert f'"{name}"' not in text
     labels = set(re.findall(r'[{,](\w+)="', text))
-    assert labels <= {"arrival", "code", "disk", "kind", "le", "node", "outcome", "reason", "resource", "result", "route",
+    assert labels <= {"adoption", "arrival", "code", "disk", "kind", "le", "node", "outcome", "reason", "resource", "result", "route",
                       "signal", "stage", "state", "status", "until", "verb", "version", "volume", "workload",
                       "workload_kind", "workload_namespace"}
 

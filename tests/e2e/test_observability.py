@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 from rig.fleet import AgentDaemon, Controller
+from rig.process import free_port
 from rig.prometheus import ALERTS, DASHBOARDS, DEPLOY, Prometheus, alert_expressions, dashboard_expressions, filled_in, judged
 from rig.stores import S3Store
 from rig.tree import random_bytes
@@ -32,10 +33,14 @@ def prometheus(module_folder, redis):
         agent = AgentDaemon(module_folder / "node", "node-a", [controller], env=store.env)
         closing.append(agent)
         controller.wait_for_nodes(1)
-        server = Prometheus(module_folder / "prometheus", [controller], [agent])
+        client_port = free_port()
+        server = Prometheus(module_folder / "prometheus", [controller], [agent], [client_port])
         closing.append(server)
         prewarm = controller.create({"volume": "models", "keep": True, "deadline": "2100-01-01T00:00:00Z"})
         controller.wait(prewarm["id"], ("warm",))
+        mount = volume.mount(agent.cache_dir, "--metrics", f"127.0.0.1:{client_port}")
+        (mount.path / "weights").read_bytes()
+        server.wait_for_client(volumes=1)
         server.wait_for_scrapes()
         yield server
     finally:

@@ -20,9 +20,10 @@ ALERTS = DEPLOY / "prometheus" / "alerts.yaml"
 class Prometheus:
     """Scrapes every second, with our alerts as its rules."""
 
-    def __init__(self, folder, controllers, agents):
+    def __init__(self, folder, controllers, agents, clients=()):
+        """`clients`: the ports on which mounts of JuiceFS tell their metrics."""
         folder.mkdir()
-        self.jobs = {"prewarm-controller": len(controllers), "prewarm-agent": len(agents)}
+        self.jobs = {"prewarm-controller": len(controllers), "prewarm-agent": len(agents), "juicefs": len(clients)}
         (folder / "token").write_text(TOKEN)
         (folder / "alerts.yaml").write_text(ALERTS.read_text())
         self.port = free_port()
@@ -35,6 +36,7 @@ class Prometheus:
                  "static_configs": [{"targets": [f"127.0.0.1:{one.http}" for one in controllers]}]},
                 {"job_name": "prewarm-agent",
                  "static_configs": [{"targets": [f"127.0.0.1:{one.admin_port()}" for one in agents]}]},
+                {"job_name": "juicefs", "static_configs": [{"targets": [f"127.0.0.1:{port}" for port in clients]}]},
             ]}))
         self.child = Child(
             ["prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data",
@@ -54,6 +56,14 @@ class Prometheus:
         found = self.query(expression)
         assert len(found) < 2, found
         return float(found[0]["value"][1]) if found else None
+
+    def until(self, expression, value, seconds=60):
+        wait_for(lambda: self.value(expression) == value, f"{expression} to be {value}", seconds)
+
+    def wait_for_client(self, volumes):
+        """For rates of what a mount tells, and for agents to say how `volumes` on nodes become visible."""
+        self.until("sum(count_over_time(juicefs_blockcache_hits[1m])) > bool 4", 1)
+        self.until("count(prewarm_controller_node_volumes)", volumes)
 
     def wait_for_scrapes(self):
         """Several from now on, of everything: that rates have something to go by."""

@@ -51,6 +51,18 @@ TEST(Targets, AreNodesWithFreeGpusFirst) {
   EXPECT_THAT(NodesOf(cluster.Choose()), UnorderedElementsAre("free4", "busy"));
 }
 
+// The names that agent/tasks/node_survey.cc gives.
+TEST(Targets, KnowDisksByTheNamesThatAgentsGive) {
+  EXPECT_EQ(DiskClassNamed("nvme"), DiskClass::kLocalNvme);
+  EXPECT_EQ(DiskClassNamed("ssd"), DiskClass::kLocal);
+  EXPECT_EQ(DiskClassNamed("hdd"), DiskClass::kLocal);
+  EXPECT_EQ(DiskClassNamed("network"), DiskClass::kNetwork);
+  EXPECT_EQ(DiskClassNamed("memory"), DiskClass::kMemory);
+  EXPECT_EQ(DiskClassNamed("boot"), DiskClass::kBoot);
+  EXPECT_EQ(DiskClassNamed("unknown"), DiskClass::kUnknown);
+  EXPECT_EQ(DiskClassNamed(""), DiskClass::kUnknown);
+}
+
 TEST(Targets, ComeByBytesThenDiskThenRoomThenSpotThenName) {
   Cluster cluster;
   for (const auto* name : {"a-spot", "b", "c-tight", "d-network", "e-has-half", "f-has-all"}) {
