@@ -13,6 +13,7 @@
 namespace prewarm::controller {
 namespace {
 
+constexpr const char* kModelsFound = "ModelsFound";
 constexpr Duration kPause = std::chrono::milliseconds(20);  // many changes make one round
 
 // Deployments are watched anyway, and read as workloads on the way.
@@ -255,35 +256,35 @@ void BentoOperator::Measure(const bento::ObjectRef& workload, const WorkloadLook
 
 void BentoOperator::Say(const bento::Workload& workload, const bento::ModelPlan& models,
                         const WorkloadOutput& output) {
-  struct Note {
-    std::string words;
-    bool warning = true;
-  };
   std::map<std::string, Note> notes;
-  const auto add = [&](std::string reason, const std::string& words, bool warning) {
+  const auto add = [&](std::string reason, const std::string& words, bool warning) -> Note& {
     auto& note = notes[std::move(reason)];
     note.words += (note.words.empty() ? "" : "; ") + words;
     note.warning = warning;
+    return note;
   };
   for (const auto& note : models.notes) add(note.reason, note.words, false);
   for (const auto& model : models.unresolved) {
     add(std::string(bento::ObstacleName(model.obstacle)),
-        (model.tag.empty() ? "" : model.tag + ": ") + model.reason, true);
+        (model.tag.empty() ? "" : model.tag + ": ") + model.reason, true)
+        .unresolved = true;
   }
   for (const auto& words : output.problems) add("BadWorkload", words, true);
   for (const auto& words : output.unmet) add("NotEnoughNodes", words, true);
   for (const auto& model : models.models) {
     if (model.state == bento::ModelState::kSeeded) {
-      add("ModelsFound", model.tag + " on volume " + model.volume, false);
+      add(kModelsFound, model.tag + " on volume " + model.volume, false);
     } else if (model.state != bento::ModelState::kUnlooked) {
       add("ModelsNotSeeded", model.tag + ": " + model.reason, false);
     }
   }
   auto& said = said_[workload.ref.uid];
+  said.workload = workload.ref.kind + " " + workload.ref.name;
   std::erase_if(said.notes, [&](const auto& old) { return !notes.contains(old.first); });
   for (const auto& [reason, note] : notes) {
-    if (said.notes[reason] == note.words) continue;
-    said.notes[reason] = note.words;
+    auto& last = said.notes[reason];
+    if (last.words == note.words) continue;
+    last = note;
     parts_.log.Info(
         "workload_note",
         {{"workload", workload.ref.Words()}, {"reason", reason}, {"words", note.words}});
@@ -296,6 +297,17 @@ void BentoOperator::Say(const bento::Workload& workload, const bento::ModelPlan&
                     "Prewarm",
                     note.words});
   }
+}
+
+std::optional<std::vector<WorkloadNote>> BentoOperator::NotesOf(const std::string& uid) const {
+  const auto said = said_.find(uid);
+  if (said == said_.end()) return std::nullopt;
+  std::vector<WorkloadNote> notes;
+  for (const auto& [reason, note] : said->second.notes) {
+    if (reason == kModelsFound) continue;
+    notes.push_back({said->second.workload, reason, note.words, note.unresolved});
+  }
+  return notes;
 }
 
 Task<void> BentoOperator::Apply(PrewarmChanges changes) {

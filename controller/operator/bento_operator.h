@@ -48,11 +48,20 @@ class BentoOperator {
   void Wake();
   [[nodiscard]] const ClusterView& view() const { return view_; }
   [[nodiscard]] const kube::EventRecorder& events() const { return events_; }
+  // What there is to say of the workload with this uid, but that its models were found; nothing: it
+  // was not looked at yet.
+  [[nodiscard]] std::optional<std::vector<WorkloadNote>> NotesOf(const std::string& uid) const;
 
  private:
   // What was last said of a workload, so that it is said once.
+  struct Note {
+    std::string words;
+    bool warning = true;
+    bool unresolved = false;  // a model that cannot be found
+  };
   struct Said {
-    std::map<std::string, std::string> notes;  // words by reason
+    std::string workload;               // "BentoDeployment chat"
+    std::map<std::string, Note> notes;  // by reason
   };
   struct Pass;
 

@@ -55,7 +55,8 @@ Cluster::Cluster(const Parts& parts, const Options& options,
                parts.instance, parts.seed + 3}),
       node_caches_({parts.executor, *client_, parts.clock, parts.log, parts.jobs, parts.agents,
                     parts.volumes.map(), parts.reconciler, operator_.view(), parts.seed + 4}),
-      policies_({parts.executor, *client_, parts.clock, parts.log, operator_.view()}),
+      policies_({parts.executor, *client_, parts.clock, parts.log, operator_.view(),
+                 [this](const std::string& uid) { return operator_.NotesOf(uid); }}),
       running_(parts.executor) {
   if (options.mark_nodes) {
     marker_.emplace(NodeMarker::Parts{parts.executor, *client_, parts.clock, parts.log, parts.jobs,

@@ -1,7 +1,11 @@
 #include "controller/operator/policy_object.h"
 
+#include <algorithm>
+#include <iterator>
 #include <string_view>
+#include <tuple>
 
+#include "common/base/utf8.h"
 #include "controller/demand/policy_json.h"
 #include "controller/kube/json_access.h"
 
@@ -26,6 +30,61 @@ std::string Joined(const std::set<std::string>& names) {
 
 std::string Workloads(std::uint64_t count) {
   return std::to_string(count) + (count == 1 ? " workload" : " workloads");
+}
+
+constexpr std::size_t kLongestNote = 512;
+constexpr std::size_t kNamedInCondition = 8;
+
+// What is shown of them: of thousands of workloads a status has no room for each.
+std::vector<WorkloadNote> Shown(std::vector<WorkloadNote> notes) {
+  std::ranges::sort(notes, [](const auto& a, const auto& b) {
+    return std::tie(b.unresolved, a.workload, a.reason) <
+           std::tie(a.unresolved, b.workload, b.reason);
+  });
+  if (notes.size() > kMostNotes) notes.resize(kMostNotes);
+  for (auto& note : notes) note.message = ToUtf8(note.message, kLongestNote);
+  return notes;
+}
+
+kube::Condition ModelsResolved(const PolicyUse& use) {
+  std::set<std::string> named;
+  std::set<std::string> all;
+  for (const auto& note : use.notes) {
+    if (!note.unresolved) continue;
+    all.insert(note.workload);
+    if (named.size() < kNamedInCondition) named.insert(note.workload + " (" + note.reason + ")");
+  }
+  if (all.empty()) return kube::MakeCondition("ModelsResolved", true, "AllResolved", "");
+  return kube::MakeCondition(
+      "ModelsResolved", false, "Unresolved",
+      "of " + Workloads(all.size()) + " not all models can be found: " + Joined(named));
+}
+
+std::vector<WorkloadNote> ReadNotes(const json::object& status) {
+  std::vector<WorkloadNote> notes;
+  const auto* list = kube::ArrayIn(status, "notes");
+  if (list == nullptr) return notes;
+  for (const auto& item : *list) {
+    const auto* note = item.if_object();
+    if (note == nullptr) continue;
+    const auto* unresolved = note->if_contains("unresolved");
+    notes.push_back({std::string(kube::TextIn(*note, "workload")),
+                     std::string(kube::TextIn(*note, "reason")),
+                     std::string(kube::TextIn(*note, "message")),
+                     unresolved != nullptr && unresolved->is_bool() && unresolved->get_bool()});
+  }
+  return notes;
+}
+
+json::array ToJson(const std::vector<WorkloadNote>& notes) {
+  json::array list;
+  for (const auto& note : notes) {
+    list.push_back(json::object{{"workload", note.workload},
+                                {"reason", note.reason},
+                                {"message", note.message},
+                                {"unresolved", note.unresolved}});
+  }
+  return list;
 }
 
 kube::Condition InForce(const PolicyObject& object, const PolicyUse& use) {
@@ -53,7 +112,7 @@ kube::Condition InForce(const PolicyObject& object, const PolicyUse& use) {
 
 bool PolicyStatus::Says(const PolicyStatus& other) const {
   return observed_generation == other.observed_generation && workloads == other.workloads &&
-         kube::SaySame(conditions, other.conditions);
+         notes == other.notes && kube::SaySame(conditions, other.conditions);
 }
 
 PolicyObject ReadPolicyObject(const json::object& object) {
@@ -73,6 +132,7 @@ PolicyObject ReadPolicyObject(const json::object& object) {
   if (const auto* status = kube::ObjectIn(object, "status")) {
     read.status.observed_generation = Count(*status, "observedGeneration");
     read.status.workloads = Count(*status, "workloads");
+    read.status.notes = ReadNotes(*status);
     read.status.conditions = kube::ReadConditions(*status);
   }
   return read;
@@ -86,14 +146,18 @@ demand::Labels ToLabels(const bento::TextMap& map) {
 }
 
 PolicyUses UsesOf(std::span<const demand::Policy> policies,
-                  std::span<const bento::Workload* const> workloads) {
+                  std::span<const bento::Workload* const> workloads, const NotesOf& notes_of) {
   PolicyUses uses;
   for (const auto* workload : workloads) {
     const auto& name_space = workload->ref.name_space;
     const auto labels = ToLabels(workload->labels);
     const auto& chosen = demand::PolicyFor(name_space, labels, policies);
     if (chosen.name.empty()) continue;
-    ++uses[{name_space, chosen.name}].holds_for;
+    auto& holder = uses[{name_space, chosen.name}];
+    ++holder.holds_for;
+    auto notes = notes_of(workload->ref.uid);
+    holder.unlooked |= !notes;
+    if (notes) std::ranges::move(*notes, std::back_inserter(holder.notes));
     for (const auto& policy : policies) {
       const bool other = policy.name_space == name_space && policy.name != chosen.name;
       if (!other || !policy.selector.Matches(labels)) continue;
@@ -112,7 +176,8 @@ PolicyStatus PolicyStatusOf(const PolicyObject& object, const PolicyUse& use) {
   status.workloads = valid ? use.holds_for : 0;
   status.conditions = {valid ? kube::MakeCondition("Accepted", true, "Valid", "")
                              : kube::MakeCondition("Accepted", false, "Invalid", object.problem),
-                       InForce(object, use)};
+                       InForce(object, use), ModelsResolved(use)};
+  status.notes = Shown(use.notes);
   for (auto& condition : status.conditions) condition.observed_generation = object.generation;
   return status;
 }
@@ -120,6 +185,7 @@ PolicyStatus PolicyStatusOf(const PolicyObject& object, const PolicyUse& use) {
 json::object PolicyStatusObject(const PolicyStatus& status) {
   return {{"observedGeneration", static_cast<std::int64_t>(status.observed_generation)},
           {"workloads", static_cast<std::int64_t>(status.workloads)},
+          {"notes", ToJson(status.notes)},
           {"conditions", kube::ToJson(status.conditions)}};
 }
 

@@ -30,12 +30,13 @@ Task<void> PolicyTeller::Run() {
 
 void PolicyTeller::Look() {
   const auto policies = parts_.view.Policies();
-  const auto uses = UsesOf(policies, parts_.view.Workloads());
+  const auto uses = UsesOf(policies, parts_.view.Workloads(), parts_.notes_of);
   std::map<std::string, std::pair<const PolicyObject*, PolicyStatus>> news;
   std::vector<std::string> wanting;
   for (const auto* object : parts_.view.PolicyObjects()) {
     if (busy_.contains(object->key)) continue;
     const auto use = uses.find(object->key);
+    if (use != uses.end() && use->second.unlooked) continue;
     auto status = PolicyStatusOf(*object, use == uses.end() ? PolicyUse() : use->second);
     if (status.Says(object->status)) continue;
     kube::Follow(object->status.conditions, status.conditions, object->generation,

@@ -1,6 +1,7 @@
-// Writes into each PrewarmPolicy whether it was understood and for how many workloads it holds.
-// Lives on the control executor, while this process leads. One policy is written at most every ten
-// seconds, all of them at most ten times a second, and none without news.
+// Writes into each PrewarmPolicy whether it was understood, for how many workloads it holds, and
+// what is to be said of these. Lives on the control executor, while this process leads. One policy
+// is written at most every ten seconds, all of them at most ten times a second, and none without
+// news.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -21,6 +22,7 @@ class PolicyTeller {
     const Clock& clock;
     Logger& log;
     const ClusterView& view;
+    NotesOf notes_of;
   };
   explicit PolicyTeller(Parts parts);
 

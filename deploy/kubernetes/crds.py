@@ -214,8 +214,16 @@ POLICY = {
     "description": "How the workloads of a namespace turn into prewarms. Without any policy the defaults below hold for "
                    "every workload; of several that match one, the most specific does.",
     "spec": POLICY_SPEC,
-    "status": record({"observedGeneration": OBSERVED, "workloads": count("that it holds for"),
-                      "conditions": CONDITIONS}, "written by the controller"),
+    "status": record({
+        "observedGeneration": OBSERVED, "workloads": count("that it holds for"),
+        "notes": listed(record({
+            "workload": text("kind and name", 400),
+            "reason": text("as in its Event", 128),
+            "message": text(longest=1024),
+            "unresolved": flag("a model cannot be found: somebody has to act"),
+        }), 64, "of these workloads: why there is nothing to warm, or what cannot be found; of many the first",
+            **{"x-kubernetes-list-type": "atomic"}),
+        "conditions": CONDITIONS}, "written by the controller"),
     "columns": [
         column("Suspend", "boolean", ".spec.suspend"),
         column("Priority", "integer", ".spec.priority"),
@@ -224,6 +232,7 @@ POLICY = {
         column("Workloads", "integer", ".status.workloads"),
         column("Accepted", "string", condition("Accepted", "status"), wide=True),
         column("In-Force", "string", condition("InForce", "reason")),
+        column("Resolved", "string", condition("ModelsResolved", "status")),
         column("Message", "string", condition("InForce", "message"), wide=True),
         AGE,
     ],

@@ -117,3 +117,26 @@ def test_an_annotated_deployment_is_warm_where_it_runs(world):
 
     world.cluster.delete("Deployment", "plain")
     world.wait_for(lambda: not world.unfinished(), "nothing to be warm for what is gone")
+
+
+def test_the_policy_tells_what_there_is_nothing_to_warm_for(world):
+    name, models = NEW.replace(":", "--"), [{"tag": NEW_MODEL, "size": "9Mi"}]
+    world.cluster.apply([policy(), bento(name, NEW, models), bento_deployment("inside", name), {
+        "apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": "lost", "namespace": "default", "annotations": {"prewarm.dev/models": "nowhere:x"}},
+        "spec": {"replicas": 0, "selector": {"matchLabels": {"app": "lost"}}, "template": {
+            "metadata": {"labels": {"app": "lost"}}, "spec": {"containers": [{"name": "main", "image": "none"}]}}}}])
+
+    def resolved():
+        return {one["type"]: one["status"] for one in status().get("conditions", [])}.get("ModelsResolved")
+
+    def status():
+        return world.cluster.get("PrewarmPolicy", "all").get("status", {})
+    world.wait_for(lambda: resolved() == "False" and len(status()["notes"]) == 2, "both to be told of")
+    lost, inside = status()["notes"]
+    assert lost["workload"] == "Deployment lost" and lost["unresolved"] and "nowhere" in lost["message"], lost
+    assert inside["workload"] == "BentoDeployment inside" and not inside["unresolved"], inside
+    assert "image" in inside["message"], inside
+    assert "Deployment lost" in world.cluster.kubectl("describe", "prewarmpolicy", "all")
+    world.cluster.delete("Deployment", "lost")
+    world.wait_for(lambda: resolved() == "True", "nothing to be lost any more")
