@@ -85,6 +85,8 @@ def test_a_node_at_rest_is_not_written(world):
     world.cluster.apply({"apiVersion": API, "kind": "Prewarm", "metadata": {"name": "launch"},
                          "spec": {"volume": "models", "paths": ["m"]}})
     world.wait_for("Warm", "True AllVisible")
+    # The agent looks at volumes some seconds after a task, and numbers alone wait for half a minute.
+    wait_for(lambda: world.status().get("volumes"), "the volume on its disk to be told", 90)
     reads = lambda: sum(one["verb"] == "update" and one.get("objectRef", {}).get("resource") == "leases"  # noqa: E731
                         for one in world.cluster.audit_events())
     # By renewals of the lease, which go on: first the last numbers, then a long time without any.
