@@ -232,6 +232,7 @@ class Controller {
                       config);
     if (!cluster) return log_.Error("cluster_unusable", {{"why", cluster.error()}});
     cluster_ = *std::move(cluster);
+    service_.SetBentos(&cluster_->bentos());
   }
 
   std::unique_ptr<ClusterAccess> MakeAccess(const kube::KubeConfig& kube) {

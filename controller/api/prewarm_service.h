@@ -47,6 +47,7 @@ struct PlannedAction {
 };
 
 struct PlanView {
+  PrewarmSpec spec;  // as it would be accepted
   std::vector<PlannedAction> actions;
   std::uint64_t files = 0;
   std::uint64_t bytes = 0;  // per node
@@ -101,6 +102,7 @@ struct PageRequest {
 struct CreateRequest {
   PrewarmSpec spec;
   std::string idempotency_key;
+  std::string bento{};  // says volume, paths and model in place of the spec
   std::string id{};  // of an object that a user made; empty: a new one, as it is for every caller
 };
 

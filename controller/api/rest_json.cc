@@ -169,14 +169,20 @@ ApiResult<CreateRequest> CreateRequestFromJson(std::string_view body) {
   }
   CreateRequest request;
   JsonFields fields(*object, "", problems);
-  if (auto spec = fields.Object("spec")) {
-    request.spec = SpecFrom(*std::move(spec));
-    CheckSpec(request.spec, "spec.", problems);
+  const auto spec = fields.Object("spec");
+  if (spec) {
+    request.spec = SpecFrom(*spec);
   } else if (!fields.Has("spec")) {
     problems.Add("spec", "is missing");
   }
+  // As with a volume of a wrong type.
+  request.bento = fields.Text("bento").value_or(fields.Has("bento") ? "?" : "");
   request.idempotency_key = fields.Text("idempotency_key").value_or("");
-  CheckIdempotencyKey(request.idempotency_key, "idempotency_key", problems);
+  if (spec) {
+    CheckRequest(request, problems);
+  } else {
+    CheckIdempotencyKey(request.idempotency_key, "idempotency_key", problems);
+  }
   fields.Finish();
   if (!problems.empty()) return Refuse(std::move(problems).ToProblem());
   return request;
@@ -205,7 +211,8 @@ json::object ToJson(const PrewarmView& view) {
 json::object ToJson(const CreateAnswer& answer) { return ToJson(answer.view); }
 
 json::object ToJson(const PlanView& view) {
-  return {{"actions", Items(view.actions)},
+  return {{"spec", SpecToJson(view.spec)},
+          {"actions", Items(view.actions)},
           {"files", view.files},
           {"bytes", view.bytes},
           {"blocks", view.blocks},

@@ -72,6 +72,29 @@ void CheckLabels(const std::map<std::string, std::string>& labels, const std::st
   }
 }
 
+// Where it goes and how urgent it is.
+void CheckManner(const PrewarmSpec& spec, std::string_view prefix, FieldProblems& problems) {
+  const auto field = [&](const char* name) { return std::string(prefix) + name; };
+  CheckNodeNames(spec.nodes.names, field("nodes.names"), problems);
+  CheckLabels(spec.nodes.labels, field("nodes.labels"), problems);
+  if (spec.priority < 0 || spec.priority > kMaxPriority) {
+    problems.Add(field("priority"), std::to_string(spec.priority) + " is not from 0 to " +
+                                        std::to_string(kMaxPriority));
+  }
+  if (spec.refuse_if_late && !spec.deadline) {
+    problems.Add(field("refuse_if_late"), "means nothing without a deadline: give one");
+  }
+}
+
+void CheckBento(const CreateRequest& request, FieldProblems& problems) {
+  constexpr auto kSaidByBento =
+      "does not go together with bento, whose models say it: leave it out";
+  if (!request.spec.volume.empty()) problems.Add("spec.volume", kSaidByBento);
+  if (!request.spec.paths.empty()) problems.Add("spec.paths", kSaidByBento);
+  if (!request.spec.model.empty()) problems.Add("spec.model", kSaidByBento);
+  CheckText(request.bento, kMaxBentoBytes, "bento", problems);
+}
+
 }  // namespace
 
 void FieldProblems::Add(std::string field, std::string detail) {
@@ -96,16 +119,18 @@ void CheckSpec(const PrewarmSpec& spec, std::string_view prefix, FieldProblems& 
   const auto field = [&](const char* name) { return std::string(prefix) + name; };
   CheckName(spec.volume, field("volume"), problems);
   CheckPaths(spec.paths, field("paths"), problems);
-  CheckNodeNames(spec.nodes.names, field("nodes.names"), problems);
-  CheckLabels(spec.nodes.labels, field("nodes.labels"), problems);
-  if (spec.priority < 0 || spec.priority > kMaxPriority) {
-    problems.Add(field("priority"), std::to_string(spec.priority) + " is not from 0 to " +
-                                        std::to_string(kMaxPriority));
-  }
-  if (spec.refuse_if_late && !spec.deadline) {
-    problems.Add(field("refuse_if_late"), "means nothing without a deadline: give one");
-  }
+  CheckManner(spec, prefix, problems);
   CheckText(spec.model, kMaxNameBytes, field("model"), problems);
+}
+
+void CheckRequest(const CreateRequest& request, FieldProblems& problems) {
+  if (request.bento.empty()) {
+    CheckSpec(request.spec, "spec.", problems);
+  } else {
+    CheckBento(request, problems);
+    CheckManner(request.spec, "spec.", problems);
+  }
+  CheckIdempotencyKey(request.idempotency_key, "idempotency_key", problems);
 }
 
 void CheckPath(std::string_view path, const std::string& field, FieldProblems& problems) {

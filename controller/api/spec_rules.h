@@ -23,6 +23,8 @@ inline constexpr std::size_t kMaxLabels = 64;
 inline constexpr std::size_t kMaxLabelNameBytes = 317;  // prefix/name, as Kubernetes has it
 inline constexpr std::size_t kMaxLabelValueBytes = 253;
 inline constexpr std::size_t kMaxIdempotencyKeyBytes = 128;
+inline constexpr std::string_view kBentoModelPrefix = "bento/";  // of models that a Bento names
+inline constexpr std::size_t kMaxBentoBytes = kMaxNameBytes - kBentoModelPrefix.size();
 // Problems told of one request; a list of 1,000 wrong paths helps nobody.
 inline constexpr std::size_t kMaxFieldProblems = 20;
 
@@ -48,6 +50,8 @@ class FieldProblems {
 
 // `prefix` stands before the names of the fields: "spec." gives "spec.paths[2]".
 void CheckSpec(const PrewarmSpec& spec, std::string_view prefix, FieldProblems& problems);
+// The whole of a request as callers make it; with a Bento, what that says must not be there.
+void CheckRequest(const CreateRequest& request, FieldProblems& problems);
 // A path of a volume, alone; the empty path, where it is allowed, is the caller's business.
 void CheckPath(std::string_view path, const std::string& field, FieldProblems& problems);
 // A name that must be there: a volume, a node, the id of a prewarm.

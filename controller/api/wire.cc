@@ -186,10 +186,10 @@ std::string VolumeWords(const NodeVolume& volume) {
 
 ApiResult<CreateRequest> FromWire(const v1::CreatePrewarmRequest& request) {
   FieldProblems problems;
-  auto spec = SpecFromWire(request.spec(), problems);
-  CheckSpec(spec, "spec.", problems);
-  CheckIdempotencyKey(request.idempotency_key(), "idempotency_key", problems);
-  return Unless(std::move(problems), CreateRequest{std::move(spec), request.idempotency_key()});
+  CreateRequest create{SpecFromWire(request.spec(), problems), request.idempotency_key(),
+                       request.bento()};
+  CheckRequest(create, problems);
+  return Unless(std::move(problems), std::move(create));
 }
 
 ApiResult<ListRequest> FromWire(const v1::ListPrewarmsRequest& request) {
@@ -246,6 +246,7 @@ void ToWire(const PrewarmView& view, v1::Prewarm& message) {
 void ToWire(const CreateAnswer& answer, v1::Prewarm& message) { ToWire(answer.view, message); }
 
 void ToWire(const PlanView& view, v1::PrewarmPlan& message) {
+  SpecToWire(view.spec, *message.mutable_spec());
   for (const auto& action : view.actions) {
     auto& planned = *message.add_actions();
     planned.set_node(action.node);

@@ -122,6 +122,20 @@ bool ModelPlan::IsWhole() const {
              models, [](const PlannedModel& model) { return model.state == ModelState::kSeeded; });
 }
 
+std::map<std::string, VolumePaths> SeededPaths(const ModelPlan& models) {
+  std::map<std::string, VolumePaths> by_volume;
+  for (const auto& model : models.models) {
+    if (model.state != ModelState::kSeeded) continue;
+    auto& into = by_volume[model.volume];
+    into.paths.insert(into.paths.end(), model.paths.begin(), model.paths.end());
+    into.bytes += model.bytes.value_or(0);
+  }
+  for (auto& [volume, into] : by_volume) {
+    SortUnique(into.paths);
+  }
+  return by_volume;
+}
+
 ModelPlan PlanModels(const Sources& sources, const std::map<std::string, SourceAnswer>& answers) {
   ModelPlan plan{.generation = sources.generation.generation,
                  .bento = sources.bento,

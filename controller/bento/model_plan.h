@@ -96,6 +96,13 @@ struct ModelPlan {
   [[nodiscard]] bool IsWhole() const;
 };
 
+// What is whole on each volume. A model that is still being seeded is warmed when it is complete.
+struct VolumePaths {
+  std::vector<std::string> paths;  // sorted, each once
+  std::uint64_t bytes = 0;
+};
+std::map<std::string, VolumePaths> SeededPaths(const ModelPlan& models);
+
 // `answers` by ModelSource::Key(); a source without an answer is kUnlooked.
 ModelPlan PlanModels(const Sources& sources, const std::map<std::string, SourceAnswer>& answers);
 

@@ -33,6 +33,7 @@ constexpr auto kWarmFooter =
     "Examples:\n"
     "  prewarmctl warm models:llama/current --nodes gpu=h100 --deadline 10m --wait\n"
     "  prewarmctl warm models:a models:b --nodes gpu-1,gpu-2 --dry-run\n"
+    "  prewarmctl warm --bento chat:k6v2x7m4kq3aq --namespace ml --count 4 --wait\n"
     "Exit codes: 0 accepted (with --wait: visible on every node), 1 failed, 2 wrong use,\n"
     "3 partly done (some nodes have it, others failed).";
 
@@ -52,7 +53,7 @@ constexpr std::array<ResourceWord, 3> kResources{{
 struct RawWords {
   std::string config_file, output, shell;
   std::vector<std::string> targets;
-  std::string nodes, deadline, model, idempotency_key, name, volume, state, files;
+  std::string bento, nodes, deadline, model, idempotency_key, name, volume, state, files;
   std::uint32_t count = 0;
   int priority = 0;
   bool refuse_if_late = false, keep = false, wait = false, dry_run = false;
@@ -104,6 +105,11 @@ CLI::App* AddWarm(CLI::App& app, RawWords& raw) {
   warm->add_option("target", raw.targets,
                    "VOLUME:PATH, a file or directory; VOLUME alone is all of it")
       ->type_name("VOLUME:PATH");
+  warm->add_option(
+          "--bento", raw.bento,
+          "in place of VOLUME:PATH: the models of this Bento of the namespace, as its tag or\n"
+          "the name of its object; where the controller works for a Kubernetes cluster")
+      ->type_name("NAME");
   warm->add_option("--nodes", raw.nodes,
                    "names n1,n2 or labels k=v,…, all of which match; every node if not given")
       ->type_name("SELECTOR");
@@ -194,7 +200,13 @@ WarmCommand InterpretWarm(const RawWords& raw, WallTime now, Problems& problems)
   command.dry_run = raw.dry_run;
   if (raw.wait && raw.dry_run) problems.Add("--wait and --dry-run do not go together");
   auto& spec = *command.request.mutable_spec();
-  if (raw.targets.empty()) problems.Add("what to warm is missing: VOLUME:PATH…");
+  if (raw.targets.empty() && raw.bento.empty()) {
+    problems.Add("what to warm is missing: VOLUME:PATH…, or --bento NAME");
+  }
+  if (!raw.bento.empty() && !(raw.targets.empty() && raw.model.empty())) {
+    problems.Add("--bento says what to warm: leave out VOLUME:PATH and --model");
+  }
+  command.request.set_bento(raw.bento);
   if (const auto set = SetTargets(raw.targets, spec); !set) problems.Add(set.error().message);
   if (!raw.nodes.empty()) {
     problems.Add("--nodes", SetNodes(raw.nodes, *spec.mutable_nodes()));

@@ -238,6 +238,8 @@ std::string Describe(const v1::VolumeStatus& volume, WallTime now) {
 
 std::string Describe(const v1::PrewarmPlan& plan) {
   Description about;
+  about.Add("Volume", plan.spec().volume());
+  for (const auto& path : plan.spec().paths()) about.Add("Path", path);
   about.Add("Files", FormatCount(plan.files()));
   about.Add("Per node",
             FormatBytes(plan.bytes()) + " in " + FormatCount(plan.blocks()) + " blocks");

@@ -8,6 +8,7 @@
 #include "common/async/deadline.h"
 #include "controller/jobs/prewarm_object.h"
 #include "controller/kube/objects.h"
+#include "controller/operator/source_lookup.h"
 #include "controller/plan/outcome.h"
 
 namespace prewarm::controller {
@@ -24,29 +25,6 @@ std::vector<bento::WorkloadMapping> WithoutDeployments(
     return mapping.group == deployments.group && mapping.resource == deployments.resource;
   });
   return mappings;
-}
-
-bento::KnownVolumes KnownFrom(const VolumeMap& volumes) {
-  std::vector<bento::KnownVolume> known;
-  for (const auto& [name, volume] : volumes) {
-    const auto& config = volume->config();
-    bento::KnownVolume entry;
-    entry.name = name;
-    if (volume->descriptor()) entry.uuid = volume->descriptor()->uuid;
-    entry.subdir = config.subdir;
-    entry.storage_classes = config.storage_classes;
-    entry.volume_handles = config.volume_handles;
-    entry.allowed_namespaces = config.namespaces;
-    entry.models_directory = config.models_directory;
-    for (const auto& [name_space, secret] : config.csi_secrets) {
-      entry.csi_secrets.push_back({name_space, secret});
-    }
-    for (const auto& [name_space, directories] : config.tenants) {
-      entry.tenants.push_back({name_space, directories});
-    }
-    known.push_back(std::move(entry));
-  }
-  return bento::KnownVolumes(std::move(known));
 }
 
 demand::DiskClass DiskClassOf(const Node& node) {
@@ -151,7 +129,7 @@ Task<void> BentoOperator::Round(const Scope& scope) {
   const auto begin = parts_.clock.Now();
   Pass pass{demand::ClusterIndex(view_.World()),
             {},
-            KnownFrom(parts_.volumes),
+            KnownVolumesOf(parts_.volumes),
             view_.Policies(),
             Existing(scope),
             {},

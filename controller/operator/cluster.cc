@@ -10,6 +10,10 @@ namespace {
 
 constexpr auto kLookAgain = std::chrono::milliseconds(20);
 
+bento::BuilderLayout LayoutOf(const Cluster::Options& options) {
+  return {.storage_class = options.builder_storage_class, .multi_tenant = {}};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Cluster>> Cluster::Make(const Parts& parts, const Options& options,
@@ -32,19 +36,10 @@ Cluster::Cluster(const Parts& parts, const Options& options,
                 },
                 parts.seed + 2}),
       metrics_(parts.metrics),
-      operator_({parts.executor,
-                 *client_,
-                 parts.clock,
-                 parts.log,
-                 parts.jobs,
-                 parts.agents,
-                 parts.volumes.map(),
-                 parts.reconciler,
-                 metrics_,
-                 {.storage_class = options.builder_storage_class, .multi_tenant = {}},
-                 options.workload_kinds,
-                 parts.instance,
-                 parts.seed}),
+      operator_({parts.executor, *client_, parts.clock, parts.log, parts.jobs, parts.agents,
+                 parts.volumes.map(), parts.reconciler, metrics_, LayoutOf(options),
+                 options.workload_kinds, parts.instance, parts.seed}),
+      bentos_(operator_.view(), parts.volumes.map(), LayoutOf(options)),
       intake_({parts.executor, *client_, parts.clock, parts.log, parts.jobs, parts.service,
                parts.reconciler, parts.seed + 1}),
       teller_({parts.executor, *client_, parts.clock, parts.log, parts.jobs, parts.service,

@@ -13,6 +13,7 @@
 #include "common/async/task.h"
 #include "controller/bento/workload_mapping.h"
 #include "controller/kube/kube_client.h"
+#include "controller/operator/bento_lookup.h"
 #include "controller/operator/bento_operator.h"
 #include "controller/operator/node_caches.h"
 #include "controller/operator/node_marker.h"
@@ -57,6 +58,8 @@ class Cluster {
   Task<void> WaitForVolumes(Duration limit);
   // Until it is stopped; begun once this process leads and its prewarms are loaded.
   Task<void> Run();
+  // For callers of the API that name a Bento.
+  [[nodiscard]] BentoResolver& bentos() { return bentos_; }
 
  private:
   Cluster(const Parts& parts, const Options& options, std::unique_ptr<kube::KubeClient> client);
@@ -68,6 +71,7 @@ class Cluster {
   VolumeObjects volumes_;
   OperatorMetrics metrics_;
   BentoOperator operator_;
+  BentoLookup bentos_;
   PrewarmIntake intake_;
   PrewarmTeller teller_;
   NodeCaches node_caches_;

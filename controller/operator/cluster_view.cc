@@ -1,6 +1,7 @@
 #include "controller/operator/cluster_view.h"
 
 #include <algorithm>
+#include <set>
 #include <type_traits>
 #include <utility>
 
@@ -224,6 +225,20 @@ std::vector<demand::Policy> ClusterView::Policies() const {
 }
 
 std::vector<const PolicyObject*> ClusterView::PolicyObjects() const { return AllOf(policies_); }
+
+std::vector<BentoName> ClusterView::BentosOf(std::string_view name_space) const {
+  std::set<BentoName> names;
+  const auto add = [&](const auto& cache) {
+    const auto& all = cache.objects();
+    for (auto at = all.lower_bound({std::string(name_space), ""});
+         at != all.end() && at->first.ns == name_space; ++at) {
+      names.insert({at->first.name, at->second.tag});
+    }
+  };
+  add(bentos_);
+  add(requests_);
+  return {names.begin(), names.end()};
+}
 
 const demand::Node* ClusterView::FindNode(std::string_view name) const {
   return FindIn(nodes_, "", name);

@@ -17,6 +17,7 @@
 #include "controller/demand/cluster_index.h"
 #include "controller/demand/policy.h"
 #include "controller/kube/reflector.h"
+#include "controller/operator/bento_choice.h"
 #include "controller/operator/policy_object.h"
 #include "controller/operator/touched_workloads.h"
 
@@ -62,6 +63,8 @@ class ClusterView final : public bento::Catalog {
   // Those that can be understood.
   [[nodiscard]] std::vector<demand::Policy> Policies() const;
   [[nodiscard]] std::vector<const PolicyObject*> PolicyObjects() const;
+  // Bentos and BentoRequests, sorted, each once.
+  [[nodiscard]] std::vector<BentoName> BentosOf(std::string_view name_space) const;
   // nullptr: the cluster has no such node.
   [[nodiscard]] const demand::Node* FindNode(std::string_view name) const;
   // The Deployment that runs these pods of a workload: the workload itself, or the one in its

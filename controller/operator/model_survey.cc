@@ -2,40 +2,14 @@
 
 #include <utility>
 
+#include "controller/operator/source_lookup.h"
+
 namespace prewarm::controller {
 namespace {
 
 constexpr auto kWhileSeeding = std::chrono::seconds(2);
 constexpr auto kWhenWhole = std::chrono::minutes(5);
 constexpr std::size_t kLookupsAtOnce = 8;
-
-bento::DirectoryEntry::Type TypeOf(juicefs::FileType type) {
-  switch (type) {
-    case juicefs::FileType::kFile: return bento::DirectoryEntry::Type::kFile;
-    case juicefs::FileType::kDirectory: return bento::DirectoryEntry::Type::kDirectory;
-    case juicefs::FileType::kSymlink: return bento::DirectoryEntry::Type::kSymlink;
-    default: return bento::DirectoryEntry::Type::kOther;
-  }
-}
-
-bento::Listing ToListing(metadata::DirectoryListing found) {
-  using From = metadata::DirectoryListing::Kind;
-  bento::Listing listing;
-  listing.real_path = std::move(found.real_path);
-  listing.truncated = found.truncated;
-  if (found.kind == From::kAbsent) return listing;
-  listing.kind =
-      found.kind == From::kFile ? bento::Listing::Kind::kFile : bento::Listing::Kind::kDirectory;
-  if (found.kind == From::kFile) listing.bytes = found.bytes;
-  listing.entries.reserve(found.entries.size());
-  for (auto& entry : found.entries) {
-    bento::DirectoryEntry into{std::move(entry.name), TypeOf(entry.type), std::nullopt,
-                               std::move(entry.target)};
-    if (entry.type == juicefs::FileType::kFile) into.bytes = entry.bytes;
-    listing.entries.push_back(std::move(into));
-  }
-  return listing;
-}
 
 }  // namespace
 
@@ -86,7 +60,7 @@ void ModelSurvey::End(bool now) {
 Task<void> ModelSurvey::LookUp(std::string key) {
   const auto source = entries_[key].source;
   const auto rules = entries_[key].rules;
-  auto answer = co_await Resolve(source, rules);
+  auto answer = co_await LookUpSource(volumes_, source, rules);
   auto& entry = entries_[key];  // not forgotten while it is being looked up
   entry.looking = false;
   entry.looked_at = clock_.Now();
@@ -100,26 +74,6 @@ Task<void> ModelSurvey::LookUp(std::string key) {
   known->second = *std::move(answer);
   entry.answered = true;
   if (news) answered_();
-}
-
-Task<Result<bento::SourceAnswer>> ModelSurvey::Resolve(bento::ModelSource source,
-                                                       bento::FileRules rules) {
-  const auto at = volumes_.find(source.volume);
-  if (at == volumes_.end()) {
-    co_return Fail(ErrorCode::kNotFound, "there is no volume " + source.volume);
-  }
-  const auto volume = at->second;  // kept while it is asked
-  bento::SourceResolver resolver(std::move(source.candidates), std::move(rules));
-  while (const auto path = resolver.Next()) {
-    auto found = co_await volume->List(*path);
-    if (!found && found.error().code == ErrorCode::kInvalidArgument) {
-      resolver.Answer({});  // a loop, or it leads out of the volume: as good as absent
-      continue;
-    }
-    CO_TRY(auto listing, std::move(found));
-    resolver.Answer(ToListing(std::move(listing)));
-  }
-  co_return resolver.Outcome();
 }
 
 Task<void> ModelSurvey::Stop() {

@@ -48,7 +48,6 @@ class ModelSurvey {
     SteadyTime looked_at{};
   };
   Task<void> LookUp(std::string key);
-  Task<Result<bento::SourceAnswer>> Resolve(bento::ModelSource source, bento::FileRules rules);
   [[nodiscard]] bool IsDue(const std::string& key, const Entry& entry, bool now) const;
 
   const Clock& clock_;

@@ -158,7 +158,7 @@ bool PrewarmIntake::MayPass(const PrewarmObject& object, const Problem& problem)
 
 Task<void> PrewarmIntake::Accept(PrewarmObject object) {
   const auto id = object.prewarm.id;
-  CreateRequest request{object.prewarm.spec, object.prewarm.idempotency_key, id};
+  CreateRequest request{object.prewarm.spec, object.prewarm.idempotency_key, {}, id};
   const auto answer =
       co_await parts_.service.Create({kIdentity, object.prewarm.name_space}, std::move(request));
   if (!answer && IsLasting(answer.error()) && !MayPass(object, answer.error())) {

@@ -29,31 +29,10 @@ std::string TagOf(const demand::OldRevision& revision) {
   return std::string(*repository) + ":" + std::string(*version);
 }
 
-// What is whole on each volume. A model that is still being seeded is warmed when it is complete.
-struct VolumePaths {
-  std::vector<std::string> paths;
-  std::uint64_t bytes = 0;
-};
-std::map<std::string, VolumePaths> SeededPaths(const bento::ModelPlan& models) {
-  std::map<std::string, VolumePaths> by_volume;
-  for (const auto& model : models.models) {
-    if (model.state != bento::ModelState::kSeeded) continue;
-    auto& into = by_volume[model.volume];
-    into.paths.insert(into.paths.end(), model.paths.begin(), model.paths.end());
-    into.bytes += model.bytes.value_or(0);
-  }
-  for (auto& [volume, into] : by_volume) {
-    std::ranges::sort(into.paths);
-    const auto repeated = std::ranges::unique(into.paths);
-    into.paths.erase(repeated.begin(), repeated.end());
-  }
-  return by_volume;
-}
-
 class Planner {
  public:
   Planner(const WorkloadInput& input, WorkloadMemory& memory)
-      : input_(input), memory_(memory), seeded_(SeededPaths(input.models)) {
+      : input_(input), memory_(memory), seeded_(bento::SeededPaths(input.models)) {
     for (const auto& [volume, paths] : seeded_) bytes_ += paths.bytes;
   }
 
@@ -172,7 +151,7 @@ class Planner {
 
   const WorkloadInput& input_;
   WorkloadMemory& memory_;
-  std::map<std::string, VolumePaths> seeded_;
+  std::map<std::string, bento::VolumePaths> seeded_;
   std::uint64_t bytes_ = 0;
   std::vector<NodeTarget> targets_;
   std::map<std::string, std::vector<NodeTarget>> old_targets_;  // by tag of the version

@@ -7,12 +7,13 @@
 
 #include "common/async/offload.h"
 #include "common/base/nearest.h"
+#include "controller/api/spec_rules.h"
+#include "controller/reconcile/refusals.h"
 
 namespace prewarm::controller {
 namespace {
 
 constexpr auto kAgentsComeBack = std::chrono::seconds(10);
-constexpr auto kMetadataRetry = std::chrono::seconds(5);
 
 std::string NewId() {
   constexpr std::string_view kLetters = "0123456789abcdefghjkmnpqrstvwxyz";
@@ -22,52 +23,17 @@ std::string NewId() {
   return id;
 }
 
-Problem Invalid(std::string type, std::string field, std::string detail) {
-  return {ProblemKind::kInvalid, std::move(type), detail, {{std::move(field), detail}}};
-}
+std::string ModelNameOf(const std::string& bento) { return std::string(kBentoModelPrefix) + bento; }
 
-Problem NoSuch(const std::string& kind, const std::string& name) {
-  return {ProblemKind::kNotFound, "no-such-" + kind, "there is no " + kind + " " + name};
-}
-
-// The caller can do nothing about it, the operator can.
-Problem MetadataAway(const Error& error) {
-  Problem problem{ProblemKind::kUnavailable, "metadata-away",
-                  "the volume's metadata cannot be read now: " + error.message};
-  problem.retry_after = kMetadataRetry;
-  return problem;
-}
-
-// An error of reading paths, as the caller should see it.
-Problem OfMetadata(const Error& error) {
-  if (error.code == ErrorCode::kNotFound || error.code == ErrorCode::kInvalidArgument) {
-    return Invalid("path", "spec.paths", error.message);
-  }
-  return MetadataAway(error);
-}
-
-bool MaySee(const Caller& caller, const Volume& volume) {
-  return caller.every_volume || volume.MayUse(caller.name_space);
-}
-
-// Cuts a page out of what comes in an order of its own; the token is the place to go on from.
-template <class Item>
-ApiResult<Page<Item>> CutPage(std::vector<Item> all, const PageRequest& page) {
-  std::size_t begin = 0;
-  if (!page.token.empty()) {
-    const auto digits =
-        std::ranges::all_of(page.token, [](char c) { return c >= '0' && c <= '9'; });
-    if (!digits || page.token.size() > 9) {
-      return Refuse(Invalid("page-token", "page_token", "take it from the page before"));
-    }
-    begin = std::min<std::size_t>(std::stoul(page.token), all.size());
-  }
-  const auto end = std::min(all.size(), begin + page.size);
-  Page<Item> answer;
-  answer.items.assign(std::make_move_iterator(all.begin() + static_cast<std::ptrdiff_t>(begin)),
-                      std::make_move_iterator(all.begin() + static_cast<std::ptrdiff_t>(end)));
-  if (end < all.size()) answer.next_page_token = std::to_string(end);
-  return answer;
+// The spec of a request, to be compared with an accepted one: where a Bento is named, it is the
+// name that counts, and not what it stands for now.
+PrewarmSpec Asked(const CreateRequest& request, const PrewarmSpec& accepted) {
+  auto spec = request.spec;
+  if (request.bento.empty()) return spec;
+  spec.volume = accepted.volume;
+  spec.paths = accepted.paths;
+  spec.model = ModelNameOf(request.bento);
+  return spec;
 }
 
 }  // namespace
@@ -149,7 +115,7 @@ ApiResult<Job*> ControllerService::SameRequest(const Caller& caller,
   auto* job = parts_.jobs.FindByKey(caller.name_space, request.idempotency_key);
   if (job == nullptr) return nullptr;
   if (parts_.clock.WallNow() - job->prewarm.created_at > std::chrono::hours(24)) return nullptr;
-  if (job->prewarm.spec != request.spec) {
+  if (job->prewarm.spec != Asked(request, job->prewarm.spec)) {
     return Refuse({ProblemKind::kConflict,
                    "idempotency-key",
                    "this key was used for another request: choose a new one",
@@ -189,6 +155,23 @@ ApiResult<void> ControllerService::ChooseNodes(Draft& draft, const std::string& 
   return Refuse(std::move(problem));
 }
 
+Task<ApiResult<PrewarmSpec>> ControllerService::Complete(const Caller& caller,
+                                                         const CreateRequest& request) {
+  auto spec = request.spec;
+  if (request.bento.empty()) co_return spec;
+  if (bentos_ == nullptr) {
+    co_return Refuse(Invalid("no-cluster", "bento",
+                             "this controller works for no Kubernetes cluster, so it knows no "
+                             "Bentos: name volume and paths"));
+  }
+  auto models = co_await bentos_->Resolve(caller.name_space, request.bento);
+  if (!models) co_return Refuse(models.error());
+  spec.volume = std::move(models->volume);
+  spec.paths = std::move(models->paths);
+  spec.model = ModelNameOf(request.bento);
+  co_return spec;
+}
+
 Task<ApiResult<ControllerService::Draft>> ControllerService::WorkOut(const Caller& caller,
                                                                      const CreateRequest& request) {
   if (auto ready = Ready(); !ready) co_return Refuse(ready.error());
@@ -196,19 +179,21 @@ Task<ApiResult<ControllerService::Draft>> ControllerService::WorkOut(const Calle
   if (request.spec.deadline && *request.spec.deadline <= now) {
     co_return Refuse(Invalid("deadline", "spec.deadline", "is in the past"));
   }
-  auto volume = UsableVolume(caller, request.spec.volume, "spec.volume");
+  auto spec = co_await Complete(caller, request);
+  if (!spec) co_return Refuse(spec.error());
+  auto volume = UsableVolume(caller, spec->volume, "spec.volume");
   if (!volume) co_return Refuse(volume.error());
   if (auto usable = co_await (*volume)->Refresh(); !usable) {
     co_return Refuse(MetadataAway(usable.error()));
   }
-  auto plan = co_await (*volume)->Plan(request.spec.paths);
+  auto plan = co_await (*volume)->Plan(spec->paths);
   if (!plan) co_return Refuse(OfMetadata(plan.error()));
   Draft draft;
   draft.plan = std::make_shared<const ResolvedPlan>(*std::move(plan));
   auto& prewarm = draft.prewarm;
   prewarm.id = request.id.empty() ? parts_.jobs.IdOf(caller.name_space, NewId()) : request.id;
   prewarm.name_space = caller.name_space;
-  prewarm.spec = request.spec;
+  prewarm.spec = *std::move(spec);
   prewarm.idempotency_key = request.idempotency_key;
   prewarm.state = PrewarmState::kRunning;
   prewarm.created_at = now;
@@ -220,7 +205,7 @@ Task<ApiResult<ControllerService::Draft>> ControllerService::WorkOut(const Calle
     prewarm.tasks[node] = NewTask(node, prewarm.generation, *draft.plan);
   }
   draft.forecast = ForecastFor(prewarm);
-  if (request.spec.refuse_if_late && draft.forecast.late) {
+  if (prewarm.spec.refuse_if_late && draft.forecast.late) {
     co_return Refuse({ProblemKind::kUnprocessable,
                       "late",
                       draft.forecast.words,
@@ -320,6 +305,7 @@ Task<ApiResult<PlanView>> ControllerService::Plan(Caller caller, CreateRequest r
   auto draft = co_await WorkOut(caller, request);
   if (!draft) co_return Refuse(draft.error());
   PlanView view;
+  view.spec = draft->prewarm.spec;
   view.files = draft->plan->files;
   view.bytes = draft->plan->blocks.bytes();
   view.blocks = draft->plan->blocks.block_count();
@@ -343,45 +329,6 @@ Task<ApiResult<PlanView>> ControllerService::Plan(Caller caller, CreateRequest r
   co_return view;
 }
 
-ApiResult<PrewarmView> ControllerService::Get(const Caller& caller, const std::string& id) {
-  if (auto ready = Ready(); !ready) return Refuse(ready.error());
-  auto job = JobOf(caller, id);
-  if (!job) return Refuse(job.error());
-  return ViewOf(**job);
-}
-
-ApiResult<Page<PrewarmView>> ControllerService::List(const Caller& caller,
-                                                     const PrewarmFilter& filter,
-                                                     const PageRequest& page) {
-  if (auto ready = Ready(); !ready) return Refuse(ready.error());
-  // Newest first; the token is the age below which the next page begins, so that new ones do not
-  // shift the pages.
-  std::uint64_t below = ~0ULL;
-  if (!page.token.empty()) {
-    if (!std::ranges::all_of(page.token, [](char c) { return c >= '0' && c <= '9'; }) ||
-        page.token.size() > 18) {
-      return Refuse(Invalid("page-token", "page_token", "take it from the page before"));
-    }
-    below = std::stoull(page.token);
-  }
-  Page<PrewarmView> answer;
-  const auto& jobs = parts_.jobs.by_age();
-  for (auto at = jobs.lower_bound(below); at != jobs.begin();) {
-    --at;
-    const auto& prewarm = at->second->prewarm;
-    const bool wanted = prewarm.name_space == caller.name_space &&
-                        (filter.volume.empty() || prewarm.spec.volume == filter.volume) &&
-                        (!filter.state || prewarm.state == *filter.state);
-    if (!wanted) continue;
-    if (answer.items.size() == page.size) {
-      answer.next_page_token = std::to_string(answer.items.back().prewarm.age);
-      break;
-    }
-    answer.items.push_back(ViewOf(*at->second));
-  }
-  return answer;
-}
-
 Task<ApiResult<PrewarmView>> ControllerService::Cancel(Caller caller, std::string id) {
   if (auto ready = Ready(); !ready) co_return Refuse(ready.error());
   auto job = JobOf(caller, id);
@@ -400,88 +347,6 @@ Task<ApiResult<PrewarmView>> ControllerService::Cancel(Caller caller, std::strin
   parts_.log.Info("prewarm_cancelled", {{"prewarm", id}, {"caller", caller.identity}});
   parts_.reconciler.Wake();
   co_return ViewOf(*saved->front());
-}
-
-Task<ApiResult<PrewarmService::Change>> ControllerService::Watch(Caller caller, std::string id,
-                                                                 std::uint64_t seen,
-                                                                 Duration limit) {
-  if (auto ready = Ready(); !ready) co_return Refuse(ready.error());
-  auto job = JobOf(caller, id);
-  if (!job) co_return Refuse(job.error());
-  const auto end = parts_.clock.Now() + limit;
-  while (job && (*job)->version == seen && parts_.clock.Now() < end) {
-    if (!co_await (*job)->changed.WaitFor(end - parts_.clock.Now())) break;
-    job = JobOf(caller, id);
-  }
-  if (!job) co_return Refuse(job.error());
-  co_return Change{ViewOf(**job), (*job)->version};
-}
-
-ApiResult<Page<NodeView>> ControllerService::Nodes(const Caller&, const PageRequest& page) {
-  if (auto ready = Ready(); !ready) return Refuse(ready.error());
-  std::vector<Node> nodes = parts_.agents.Nodes();
-  auto cut = CutPage(std::move(nodes), page);
-  if (!cut) return Refuse(cut.error());
-  Page<NodeView> answer;
-  for (const auto& node : cut->items) answer.items.push_back(ViewOf(node));
-  answer.next_page_token = cut->next_page_token;
-  return answer;
-}
-
-ApiResult<NodeView> ControllerService::NodeNamed(const Caller&, const std::string& name) {
-  if (auto ready = Ready(); !ready) return Refuse(ready.error());
-  const auto* node = parts_.agents.Find(name);
-  if (node == nullptr) return Refuse(NoSuch("node", name));
-  return ViewOf(*node);
-}
-
-ApiResult<Page<VolumeView>> ControllerService::Volumes(const Caller& caller,
-                                                       const PageRequest& page) {
-  if (auto ready = Ready(); !ready) return Refuse(ready.error());
-  std::vector<VolumeView> views;
-  for (const auto& [name, volume] : parts_.volumes) {
-    if (MaySee(caller, *volume)) views.push_back(ViewOf(*volume));
-  }
-  return CutPage(std::move(views), page);
-}
-
-ApiResult<VolumeView> ControllerService::VolumeNamed(const Caller& caller,
-                                                     const std::string& name) {
-  if (auto ready = Ready(); !ready) return Refuse(ready.error());
-  const auto at = parts_.volumes.find(name);
-  if (at == parts_.volumes.end() || !MaySee(caller, *at->second)) {
-    return Refuse(NoSuch("volume", name));
-  }
-  return ViewOf(*at->second);
-}
-
-Task<ApiResult<FilesView>> ControllerService::Files(Caller caller, std::string volume,
-                                                    std::string path, PageRequest page) {
-  if (auto ready = Ready(); !ready) co_return Refuse(ready.error());
-  const auto at = parts_.volumes.find(volume);
-  if (at == parts_.volumes.end() || !MaySee(caller, *at->second)) {
-    co_return Refuse(NoSuch("volume", volume));
-  }
-  std::vector<std::string> paths;
-  if (!path.empty()) paths.push_back(std::move(path));
-  const auto kept = at->second;
-  auto resolved = co_await kept->Resolve(std::move(paths));
-  if (!resolved) {
-    auto problem = OfMetadata(resolved.error());
-    for (auto& field : problem.fields) field.field = "path";
-    co_return Refuse(std::move(problem));
-  }
-  FilesView view;
-  view.total_files = resolved->files.size();
-  view.total_bytes = resolved->bytes;
-  auto cut = CutPage(std::move(resolved->files), page);
-  if (!cut) co_return Refuse(cut.error());
-  for (const auto& file : cut->items) {
-    view.files.push_back(
-        {file.path, file.length, static_cast<std::uint32_t>(file.segments.size())});
-  }
-  view.next_page_token = cut->next_page_token;
-  co_return view;
 }
 
 }  // namespace prewarm::controller

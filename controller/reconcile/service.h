@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "controller/api/prewarm_service.h"
+#include "controller/reconcile/bento_resolver.h"
 #include "controller/reconcile/reconciler.h"
 
 namespace prewarm::controller {
@@ -31,6 +32,8 @@ class ControllerService final : public PrewarmService {
   void SetLeading(bool leading);
   // Who leads instead, for the words of such refusals; empty: not known.
   void SetLeader(std::string leader) { leader_ = std::move(leader); }
+  // Where there is a cluster; outlives the calls.
+  void SetBentos(BentoResolver* bentos) { bentos_ = bentos; }
 
   Task<ApiResult<CreateAnswer>> Create(Caller caller, CreateRequest request) override;
   Task<ApiResult<PlanView>> Plan(Caller caller, CreateRequest request) override;
@@ -60,6 +63,8 @@ class ControllerService final : public PrewarmService {
   [[nodiscard]] ApiResult<Job*> SameRequest(const Caller& caller,
                                             const CreateRequest& request) const;
   Task<ApiResult<CreateAnswer>> Accept(const Caller& caller, Draft draft);
+  // The spec of a request, with what its Bento stands for.
+  Task<ApiResult<PrewarmSpec>> Complete(const Caller& caller, const CreateRequest& request);
   Task<ApiResult<Draft>> WorkOut(const Caller& caller, const CreateRequest& request);
   ApiResult<void> ChooseNodes(Draft& draft, const std::string& uuid) const;
   [[nodiscard]] bool AgentsMayStillCome() const;
@@ -76,6 +81,7 @@ class ControllerService final : public PrewarmService {
   class KeyInUse;
 
   Parts parts_;
+  BentoResolver* bentos_ = nullptr;
   bool leading_ = false;
   std::string leader_;  // another one
   SteadyTime leading_since_{};

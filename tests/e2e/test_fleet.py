@@ -140,6 +140,9 @@ def test_bad_input_is_one_problem_that_names_the_field(fleet):
         assert refused.value.status == status, (what, document)
         assert field in [error["field"] for error in document["errors"]], (what, document)
         assert words in json.dumps(document), (what, document)
+    with pytest.raises(Problem) as refused:
+        fleet.controller.call("POST", "/api/v1/prewarms", {"spec": {}, "bento": "chat:v1"})
+    assert refused.value.status == 400 and "no Kubernetes cluster" in str(refused.value), refused.value
     assert fleet.controller.call("GET", "/api/v1/prewarms")["prewarms"] == []
 
 

@@ -8,6 +8,7 @@
 #include <chrono>
 
 #include "common/base/rfc3339.h"
+#include "controller/api/spec_rules.h"
 
 namespace prewarm::controller {
 namespace {
@@ -56,6 +57,27 @@ TEST(CreateRequestFromJson, NeedsAVolumeOnly) {
   EXPECT_EQ(request->spec, spec);
   EXPECT_TRUE(CreateRequestFromJson(
       R"({"spec": {"volume": "m", "deadline": null, "priority": 10.0, "nodes": {}}})"));
+}
+
+TEST(CreateRequestFromJson, TakesABentoInPlaceOfPaths) {
+  const auto request = CreateRequestFromJson(
+      R"({"spec": {"nodes": {"count": 2}, "priority": 5}, "bento": "chat:k6v2"})");
+  ASSERT_TRUE(request) << request.error().detail;
+  EXPECT_EQ(request->bento, "chat:k6v2");
+  EXPECT_EQ(request->spec.nodes.count, 2U);
+  EXPECT_EQ(Problems(R"({"spec": {}, "bento": ""})"), "spec.volume: is missing\n");
+  EXPECT_EQ(Problems(R"({"spec": {}, "bento": 7})"), "bento: must be a text, not a number\n");
+  EXPECT_EQ(Problems(R"({"bento": "chat"})"), "spec: is missing\n");
+  const std::string not_with_bento =
+      ": does not go together with bento, whose models say it: leave it out\n";
+  EXPECT_EQ(Problems(R"({"spec": {"volume": "m", "paths": ["a"], "model": "x", "priority": 1001},
+                         "bento": "chat"})"),
+            "spec.priority: 1001 is not from 0 to 1000\nspec.volume" + not_with_bento +
+                "spec.paths" + not_with_bento + "spec.model" + not_with_bento);
+  const std::string longest(kMaxBentoBytes, 'b');
+  EXPECT_EQ(Problems(R"({"spec": {}, "bento": ")" + longest + "\"}"), "none");
+  EXPECT_THAT(Problems(R"({"spec": {}, "bento": ")" + longest + "b\"}"),
+              HasSubstr("bento: 248 bytes; at most 247 are allowed"));
 }
 
 TEST(CreateRequestFromJson, ReadsWhatItWrote) {

@@ -57,6 +57,19 @@ TEST(Wire, ReadsEveryFieldOfARequest) {
   EXPECT_EQ(request->idempotency_key, "release-7");
 }
 
+TEST(Wire, TakesABentoInPlaceOfPaths) {
+  auto request = GoodRequest();
+  request.set_bento("chat:k6v2");
+  EXPECT_THAT(WrongFields(request), ElementsAre("spec.volume", "spec.paths", "spec.model"));
+  request.mutable_spec()->clear_volume();
+  request.mutable_spec()->clear_paths();
+  request.mutable_spec()->clear_model();
+  const auto read = FromWire(request);
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->bento, "chat:k6v2");
+  EXPECT_EQ(read->spec.nodes.count, 3U);
+}
+
 TEST(Wire, SaysWhatWasAskedAsItWasAsked) {
   const auto request = FromWire(GoodRequest());
   ASSERT_TRUE(request);

@@ -82,6 +82,19 @@ TEST(CommandLine, TakesNamesOfNodesAndWholeVolumes) {
   EXPECT_THAT(spec.nodes().names(), ElementsAre("n1", "n2"));
 }
 
+TEST(CommandLine, TakesABentoInPlaceOfPaths) {
+  const auto line = Parse({"warm", "--bento", "chat:k6v2", "--nodes", "n1", "--wait"});
+  ASSERT_TRUE(line) << line.error().message;
+  const auto& request = std::get<WarmCommand>(line->command).request;
+  EXPECT_EQ(request.bento(), "chat:k6v2");
+  EXPECT_EQ(request.spec().volume(), "");
+  EXPECT_THAT(request.spec().nodes().names(), ElementsAre("n1"));
+  for (const auto& words : {std::vector<const char*>{"warm", "a:x", "--bento", "chat"},
+                            {"warm", "--bento", "chat", "--model", "m"}}) {
+    EXPECT_THAT(Problem(words), HasSubstr("leave out VOLUME:PATH and --model"));
+  }
+}
+
 TEST(CommandLine, TellsAllProblemsAtOnce) {
   EXPECT_THAT(Problem({"warm", "a:x", "b:y", "--nodes", "n,k=v", "--deadline", "soon", "--server",
                        "nowhere"}),
