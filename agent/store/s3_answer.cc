@@ -143,6 +143,11 @@ Error Elsewhere(const net::HttpAnswer& answer, std::string message) {
 
 }  // namespace
 
+std::string RangeHeader(const ReadRequest& request) {
+  return "bytes=" + std::to_string(request.offset) + "-" +
+         std::to_string(request.offset + *request.length - 1);
+}
+
 Result<ObjectBytes> AcceptObject(const ReadRequest& request, const net::HttpAnswer& answer,
                                  std::span<const std::byte> buffer, bool use_checksums) {
   const auto encoding = Header(answer, "content-encoding");

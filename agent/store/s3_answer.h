@@ -1,5 +1,5 @@
-// What the answer of an S3 server means: the bytes of an object, or an Error as object_store.h
-// promises it. Computes only.
+// What the answer of an S3 server, or of Google Cloud Storage's XML API, means: the bytes of an
+// object, or an Error as object_store.h promises it. Computes only.
 #pragma once
 
 #include <cstddef>
@@ -11,6 +11,9 @@
 #include "common/net/http_client.h"
 
 namespace prewarm::agent {
+
+// Of a request for a range: "bytes=0-99".
+std::string RangeHeader(const ReadRequest& request);
 
 // For status 2xx; `buffer` is where the body was received. Whoever stands between us and the store
 // may answer 200 with something else, so that every sign of that is looked at.

@@ -63,8 +63,7 @@ net::HttpRequest S3Store::MakeRequest(const ReadRequest& request) const {
   get.target = location_.PathPrefix() + "/" + EncodePath(request.key);
   get.fresh_connection = request.fresh_connection;
   if (request.length) {
-    get.headers.emplace_back("range", "bytes=" + std::to_string(request.offset) + "-" +
-                                          std::to_string(request.offset + *request.length - 1));
+    get.headers.emplace_back("range", RangeHeader(request));
   } else if (location_.aws && location_.checksums) {
     get.headers.emplace_back("x-amz-checksum-mode", "ENABLED");
   }

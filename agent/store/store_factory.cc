@@ -8,6 +8,7 @@
 
 #include "agent/store/credentials.h"
 #include "agent/store/file_store.h"
+#include "agent/store/gcs_store.h"
 #include "agent/store/s3_store.h"
 #include "agent/store/sharded_store.h"
 
@@ -58,15 +59,22 @@ Result<std::optional<S3Credentials>> CredentialsFor(const StoreOptions& options)
 }
 
 Error Unsupported(const std::string& storage) {
-  std::string message = "storage \"" + storage + "\" is not supported; s3, minio and file are";
-  if (storage == "gs") {
-    message +=
-        ". A GCS bucket can be read through its S3 interface: --storage s3 --bucket "
-        "https://storage.googleapis.com/<bucket> with HMAC keys in ACCESS_KEY and SECRET_KEY";
-  } else {
-    message += ". Stores that speak S3 can be read with --storage s3 --bucket <endpoint>/<bucket>";
+  return Fail(ErrorCode::kInvalidArgument,
+              "storage \"" + storage +
+                  "\" is not supported; s3, minio, gs and file are. Stores that speak S3 can be "
+                  "read with --storage s3 --bucket <endpoint>/<bucket>");
+}
+
+// The volume's keys mean nothing here, as they mean nothing to the JuiceFS client.
+Result<std::unique_ptr<ObjectStore>> MakeGcs(const StoreOptions& options, const std::string& bucket,
+                                             const Clock& clock) {
+  TRY(auto location, ParseGcsBucket(bucket, options.environment));
+  std::unique_ptr<GoogleTokens> tokens;
+  if (!location.emulator) {
+    TRY(auto credentials, FindGoogleCredentials(options.environment, ReadWholeFile));
+    tokens = std::make_unique<GoogleTokens>(std::move(credentials), options.google_tokens, clock);
   }
-  return Fail(ErrorCode::kInvalidArgument, message);
+  return GcsStore::Create(std::move(location), std::move(tokens));
 }
 
 Result<std::unique_ptr<ObjectStore>> MakeOne(const StoreOptions& options, const std::string& bucket,
@@ -74,6 +82,7 @@ Result<std::unique_ptr<ObjectStore>> MakeOne(const StoreOptions& options, const 
   if (options.storage == "file") {
     return std::unique_ptr<ObjectStore>(std::make_unique<FileStore>(bucket, pool));
   }
+  if (options.storage == "gs") return MakeGcs(options, bucket, clock);
   if (options.storage != "s3" && options.storage != "minio") return Unsupported(options.storage);
   TRY(auto location, options.storage == "s3" ? ParseS3Bucket(bucket, options.environment)
                                              : ParseMinioBucket(bucket, options.environment));

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "agent/store/google_tokens.h"
 #include "agent/store/object_store.h"
 #include "agent/store/s3_location.h"
 #include "common/base/clock.h"
@@ -16,13 +17,15 @@
 namespace prewarm::agent {
 
 struct StoreOptions {
-  std::string storage;  // lower case: "s3", "minio", "file"
+  std::string storage;  // lower case: "s3", "minio", "gs", "file"
   std::string bucket;   // as in the volume's setting, query parameters included
   std::string access_key;
   Secret secret_key;
   Secret session_token;
   std::uint32_t shards = 0;
   Environment environment;
+  // Of the stores that are made from these options, and from copies of them.
+  std::shared_ptr<GoogleTokenCache> google_tokens = std::make_shared<GoogleTokenCache>();
 };
 
 // The volume's own settings, with ACCESS_KEY, SECRET_KEY and SESSION_TOKEN of the environment

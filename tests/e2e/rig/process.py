@@ -12,6 +12,7 @@ import time
 BUILD = pathlib.Path(__file__).resolve().parents[3] / "build"
 AGENT = pathlib.Path(os.environ.get("PREWARM_AGENT", BUILD / "bin/prewarm-agent"))
 VERSITYGW = BUILD / "tools/bin/versitygw"
+FAKE_GCS_SERVER = BUILD / "tools/bin/fake-gcs-server"
 
 
 def juicefs(version):

@@ -1,11 +1,13 @@
-"""Where the objects of a volume lie: a folder, or a real S3 server over a folder.
+"""Where the objects of a volume lie: a folder, a real S3 server over a folder, or a bucket of Google's API.
 
 Each store says how to format a volume on it (`format_options`), and can be cut off and brought back.
 """
 
+import json
 import pathlib
+import urllib.request
 
-from rig.process import VERSITYGW, Child, accepts, free_port, wait_for
+from rig.process import FAKE_GCS_SERVER, VERSITYGW, Child, accepts, free_port, wait_for
 
 ACCESS_KEY, SECRET_KEY = "prewarm-test", "prewarm-test-secret"
 
@@ -74,6 +76,37 @@ class S3Store:
     def cut_off(self):
         self.server.stop()
         wait_for(lambda: not accepts(self.port), "the S3 server's port to close")
+
+    def close(self):
+        self.server.stop()
+
+
+class GcsStore:
+    """fake-gcs-server: Google's API over memory. It takes any caller, so whoever comes needs no credentials."""
+
+    kind = "gs"
+
+    def __init__(self, folder):
+        self.port = free_port()
+        address = f"127.0.0.1:{self.port}"
+        self.env = {"STORAGE_EMULATOR_HOST": address}
+        self.format_options = ["--storage", "gs", "--bucket", "gs://models.local"]
+        self.server = Child(
+            [FAKE_GCS_SERVER, "-scheme", "http", "-host", "127.0.0.1", "-port", self.port, "-backend", "memory",
+             "-public-host", address], pathlib.Path(folder) / "gcs.log")
+        self.server.wait_until(lambda: accepts(self.port), "fake-gcs-server")
+        request = urllib.request.Request(f"http://{address}/storage/v1/b", json.dumps({"name": "models"}).encode(),
+                                         {"Content-Type": "application/json"})
+        urllib.request.urlopen(request, timeout=10).close()
+
+    def objects(self):
+        url = f"http://127.0.0.1:{self.port}/storage/v1/b/models/o?prefix=models/chunks/"
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return sorted(item["name"] for item in json.load(answer).get("items", []))
+
+    def cut_off(self):
+        self.server.stop()
+        wait_for(lambda: not accepts(self.port), "the port of the server of buckets to close")
 
     def close(self):
         self.server.stop()
