@@ -21,7 +21,8 @@ sys.path.insert(0, str(BENCH.parent / "e2e"))
 
 from rig import bento_store  # noqa: E402
 from rig.bento_objects import CRDS, bento, bento_deployment, bento_request, seeded, separate, workload  # noqa: E402
-from rig.bento_world import NAMESPACE, OUR_CRDS, STORAGE_CLASS  # noqa: E402
+from rig.bento_world import STORAGE_CLASS  # noqa: E402
+from rig.cluster_world import NAMESPACE, OUR_CRDS  # noqa: E402
 from rig.fleet import Controller  # noqa: E402
 from rig.kube import Cluster  # noqa: E402
 from rig.process import BUILD, Child, wait_for  # noqa: E402

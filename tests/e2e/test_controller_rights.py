@@ -8,7 +8,8 @@ import pytest
 
 from rig import rights
 from rig.bento_objects import bento, bento_deployment, bento_request, seeded, separate, workload
-from rig.bento_world import NAMESPACE, BentoWorld
+from rig.bento_world import BentoWorld
+from rig.cluster_world import NAMESPACE
 from rig.kube import TOOLS
 from rig.kube_api import documents
 from rig.process import wait_for

@@ -16,8 +16,9 @@ import urllib.error
 import pytest
 
 import conftest
-from rig.bento_world import FINAL, NAMESPACE, BentoWorld
+from rig.bento_world import FINAL, BentoWorld
 from rig.changing_workloads import PATHS, POLICY, seed_models
+from rig.cluster_world import NAMESPACE
 from rig.fleet import Problem
 from rig.process import wait_for
 from rig.submitter import Submitter, end_all

@@ -1,41 +1,21 @@
 """What `kubectl get nodecaches` tells of the nodes: what their agents hold, when they come and go, with few writes."""
 
-import pathlib
-
 import pytest
 
-from rig.fleet import AgentDaemon, Controller
-from rig.kube import Cluster
+from rig.cluster_world import API, NAMESPACE, ClusterWorld
+from rig.fleet import Controller
 from rig.process import wait_for
-from rig.stores import S3Store
-from rig.tree import MIB, random_bytes
-from rig.volume import Volume
-
-CRDS = pathlib.Path(__file__).parents[2] / "deploy/kubernetes/base/crds"
-API = "prewarm.dev/v1alpha1"
+from rig.tree import MIB
 
 
-class World:
+class World(ClusterWorld):
     def __init__(self, folder, store_folder, redis, closing):
-        self.folder = folder
-        self.cluster = Cluster(folder / "cluster", audit=True)
-        closing.append(self.cluster)
-        self.store = S3Store(store_folder)
-        closing.append(self.store)
-        self.volume = Volume(folder / "volume", redis.new_database(), self.store)
-        closing.append(self.volume)
-        for path in CRDS.glob("*s.yaml"):
-            self.cluster.apply(path)
-        self.cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "prewarm-system"}})
-        with self.volume.mount() as root:
-            (root / "m").mkdir()
-            (root / "m/weights.safetensors").write_bytes(random_bytes(13 * MIB, 1))
+        super().__init__(folder, store_folder, redis, closing, audit=True)
+        self.seed_tree()
         self.cluster.add_node("node-a")
-        self.controller = Controller(folder / "controller", {"models": {"meta": self.volume.meta}},
-                                     kubeconfig=self.cluster.kubeconfig(namespace="prewarm-system"))
-        closing.append(self.controller)
-        self.agent = AgentDaemon(folder / "node-a", "node-a", [self.controller], env=self.store.env)
-        closing.append(self.agent)
+        self.controller = self.closed(Controller(folder / "controller", {"models": {"meta": self.volume.meta}},
+                                                 kubeconfig=self.cluster.kubeconfig(namespace=NAMESPACE)))
+        self.agent = self.start_agent("node-a", [self.controller])
 
     def status(self):
         found = self.cluster.find("NodeCache", "node-a")

@@ -1,47 +1,22 @@
 """Prewarms as objects of the cluster: what users apply is accepted or refused in its status, what comes over the API is
 an object, too, and deleting one cancels it."""
 
-import pathlib
-
 import pytest
 
-from rig.fleet import AgentDaemon, Controller
-from rig.kube import Cluster
+from rig.cluster_world import NAMESPACE, ClusterWorld, prewarm
+from rig.fleet import Controller
 from rig.kube_api import ApiError
 from rig.process import wait_for
-from rig.stores import S3Store
-from rig.tree import MIB, contents, random_bytes
-from rig.volume import Volume
-
-CRDS = pathlib.Path(__file__).parents[2] / "deploy/kubernetes/base/crds"
+from rig.tree import MIB, contents
 
 
-def prewarm(name, **spec):
-    return {"apiVersion": "prewarm.dev/v1alpha1", "kind": "Prewarm", "metadata": {"name": name},
-            "spec": {"volume": "models", "paths": ["m"], **spec}}
-
-
-class World:
+class World(ClusterWorld):
     def __init__(self, folder, store_folder, redis, closing):
-        self.folder = folder
-        self.cluster = Cluster(folder / "cluster")
-        closing.append(self.cluster)
-        self.store = S3Store(store_folder)
-        closing.append(self.store)
-        self.volume = Volume(folder / "volume", redis.new_database(), self.store)
-        closing.append(self.volume)
-        for path in CRDS.glob("*s.yaml"):
-            self.cluster.apply(path)
-        self.cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "prewarm-system"}})
-        with self.volume.mount() as root:
-            (root / "m").mkdir()
-            (root / "m/weights.safetensors").write_bytes(random_bytes(13 * MIB, 1))
-            self.truth = contents(root / "m")
-        self.controller = Controller(folder / "controller", {"models": {"meta": self.volume.meta}},
-                                     kubeconfig=self.cluster.kubeconfig(namespace="prewarm-system"))
-        closing.append(self.controller)
-        self.agent = AgentDaemon(folder / "node-a", "node-a", [self.controller], env=self.store.env)
-        closing.append(self.agent)
+        super().__init__(folder, store_folder, redis, closing)
+        self.truth = self.seed_tree()
+        self.controller = self.closed(Controller(folder / "controller", {"models": {"meta": self.volume.meta}},
+                                                 kubeconfig=self.cluster.kubeconfig(namespace=NAMESPACE)))
+        self.agent = self.start_agent("node-a", [self.controller])
         self.controller.wait_for_nodes(1)
 
     def status(self, name):

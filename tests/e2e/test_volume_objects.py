@@ -1,26 +1,16 @@
 """Volumes as objects of the cluster: a PrewarmVolume and the Secret that it names are all that an operator writes, its
 status says how the volume is, and a prewarm on it fills the cache of the real client."""
 
-import pathlib
-
 import pytest
 
-from rig.fleet import AgentDaemon, Controller
-from rig.kube import Cluster
+from rig.cluster_world import API, ClusterWorld, prewarm
+from rig.cluster_world import NAMESPACE as OURS
+from rig.fleet import Controller
 from rig.process import wait_for
-from rig.stores import S3Store
-from rig.tree import MIB, contents, random_bytes
-from rig.volume import Redis, Volume
+from rig.tree import MIB, contents
+from rig.volume import Redis
 
-CRDS = pathlib.Path(__file__).parents[2] / "deploy/kubernetes/base/crds"
-OURS = "prewarm-system"
-API = "prewarm.dev/v1alpha1"
 FIRST, SECOND = "the-first-word", "the-second-word"  # passwords, which nothing may show
-
-
-def prewarm(name, **spec):
-    return {"apiVersion": API, "kind": "Prewarm", "metadata": {"name": name},
-            "spec": {"volume": "models", "paths": ["m"], **spec}}
 
 
 def volume(name="models", **spec):
@@ -28,32 +18,18 @@ def volume(name="models", **spec):
             "spec": spec or {"metaSecretRef": {"name": "models-volume"}}}
 
 
-class World:
+class World(ClusterWorld):
     def __init__(self, folder, store_folder, closing):
-        self.folder = folder
         self.redis = Redis(folder / "redis")
         closing.append(self.redis)
         self.set_password(FIRST)
-        self.cluster = Cluster(folder / "cluster", audit=True)
-        closing.append(self.cluster)
-        self.store = S3Store(store_folder)
-        closing.append(self.store)
-        self.volume = Volume(folder / "volume", self.redis.new_database(), self.store)
-        closing.append(self.volume)
-        for path in CRDS.glob("*s.yaml"):
-            self.cluster.apply(path)
-        self.cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": OURS}})
-        with self.volume.mount() as root:
-            (root / "m").mkdir()
-            (root / "m/weights.safetensors").write_bytes(random_bytes(13 * MIB, 1))
-            self.truth = contents(root / "m")
-        self.controller = Controller(folder / "controller", {},
-                                     kubeconfig=self.cluster.kubeconfig(namespace=OURS))
-        closing.append(self.controller)
+        super().__init__(folder, store_folder, self.redis, closing, audit=True)
+        self.truth = self.seed_tree()
+        self.controller = self.closed(Controller(folder / "controller", {},
+                                                 kubeconfig=self.cluster.kubeconfig(namespace=OURS)))
 
-    def add_agent(self, closing):
-        self.agent = AgentDaemon(self.folder / "node-a", "node-a", [self.controller], env=self.store.env)
-        closing.append(self.agent)
+    def add_agent(self):
+        self.agent = self.start_agent("node-a", [self.controller])
         self.controller.wait_for_nodes(1)
 
     def set_password(self, word):
@@ -95,8 +71,8 @@ def world(folder, store_folder, closing):
     return World(folder, store_folder, closing)
 
 
-def test_an_applied_volume_is_read_by_its_secret_and_prewarms_on_it_are_served(world, closing):
-    world.add_agent(closing)
+def test_an_applied_volume_is_read_by_its_secret_and_prewarms_on_it_are_served(world):
+    world.add_agent()
     world.cluster.apply(prewarm("mine"))  # before its volume, as one file may have them in any order
     world.write_secret(FIRST)
     world.cluster.apply(volume())
@@ -113,8 +89,8 @@ def test_an_applied_volume_is_read_by_its_secret_and_prewarms_on_it_are_served(w
     assert world.controller.child.running() and FIRST not in world.said()
 
 
-def test_a_rotated_password_is_taken_from_the_secret(world, closing):
-    world.add_agent(closing)
+def test_a_rotated_password_is_taken_from_the_secret(world):
+    world.add_agent()
     world.write_secret(FIRST)
     world.cluster.apply(volume())
     world.wait_for_ready("True", "MetadataRead")

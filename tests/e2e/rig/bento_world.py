@@ -1,19 +1,13 @@
 """A cluster with Bento's resources and ours, a volume that its storage class stands for, a controller that watches, and
 nodes with agents on this machine: all that a story about Bento and Prewarm is made of."""
 
-import pathlib
-
 from rig import bento_store
 from rig.bento_objects import CRDS
-from rig.fleet import AgentDaemon, Controller
-from rig.kube import Cluster
+from rig.cluster_world import NAMESPACE, ClusterWorld
+from rig.fleet import Controller
 from rig.process import wait_for
-from rig.stores import S3Store
 from rig.tree import MIB, contents, random_bytes
-from rig.volume import Volume
 
-OUR_CRDS = sorted((pathlib.Path(__file__).parents[3] / "deploy/kubernetes/base/crds").glob("*s.yaml"))
-NAMESPACE = "prewarm-system"
 STORAGE_CLASS = {
     "apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "juicefs-sc"},
     "provisioner": "csi.juicefs.com", "reclaimPolicy": "Retain",
@@ -22,24 +16,16 @@ READY = {"type": "Ready", "status": "True", "reason": "KubeletReady", "message":
 FINAL = ("succeeded", "failed", "cancelled", "superseded")
 
 
-class BentoWorld:
+class BentoWorld(ClusterWorld):
     """`cluster`: options of Cluster. Nodes, controllers and agents are for the test to add."""
 
     def __init__(self, folder, store_folder, redis, closing, **cluster):
-        self.folder, self.closing = folder, closing
-        self.cluster = self.closed(Cluster(folder / "cluster", **{
-            "with_scheduling": True, "manager_options": ["--horizontal-pod-autoscaler-sync-period=1s"], **cluster}))
-        self.store = self.closed(S3Store(store_folder))
-        self.volume = self.closed(Volume(folder / "volume", redis.new_database(), self.store))
-        for path in [*CRDS, *OUR_CRDS]:
+        super().__init__(folder, store_folder, redis, closing, **{
+            "with_scheduling": True, "manager_options": ["--horizontal-pod-autoscaler-sync-period=1s"], **cluster})
+        for path in CRDS:
             self.cluster.apply(path)
-        self.cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
         self.cluster.apply(STORAGE_CLASS)
-        self.controllers, self.agents = [], {}
-
-    def closed(self, thing):
-        self.closing.append(thing)
-        return thing
+        self.controllers = []
 
     # ---- ours --------------------------------------------------------------------------------------
 
@@ -55,9 +41,7 @@ class BentoWorld:
         return self.controllers[-1]
 
     def start_agent(self, node, controllers=None):
-        self.agents[node] = self.closed(AgentDaemon(self.folder / node, node, controllers or self.controllers,
-                                                    env=self.store.env))
-        return self.agents[node]
+        return super().start_agent(node, controllers or self.controllers)
 
     def add_nodes(self, *names, gpus=1, **options):
         """Nodes that are ready, each with its agent."""
