@@ -5,10 +5,13 @@
 #include <tuple>
 #include <utility>
 
+#include "common/base/utf8.h"
 #include "controller/bento/source_finder.h"
 
 namespace prewarm::controller::bento {
 namespace {
+
+constexpr std::size_t kShownOfPath = 256;  // bytes
 
 template <class T>
 void SortUnique(std::vector<T>& items) {
@@ -33,6 +36,13 @@ void Settle(Sources& sources) {
 std::string And(std::string words, const std::string& more) {
   if (!words.empty() && !more.empty()) words += "; ";
   return words + more;
+}
+
+// No object of the cluster can carry such a name, so that a prewarm of it could not be kept.
+const std::string* FirstThatIsNoText(const std::vector<std::string>& paths) {
+  const auto found =
+      std::ranges::find_if(paths, [](const std::string& path) { return ToUtf8(path) != path; });
+  return found == paths.end() ? nullptr : &*found;
 }
 
 PlannedModel Planned(const ModelSource& source, const SourceAnswer* answer) {
@@ -147,7 +157,15 @@ ModelPlan PlanModels(const Sources& sources, const std::map<std::string, SourceA
   plan.models.reserve(sources.models.size());
   for (const auto& source : sources.models) {
     const auto answer = answers.find(source.Key());
-    plan.models.push_back(Planned(source, answer == answers.end() ? nullptr : &answer->second));
+    auto model = Planned(source, answer == answers.end() ? nullptr : &answer->second);
+    if (const auto* path = FirstThatIsNoText(model.paths)) {
+      plan.unresolved.push_back({.tag = source.tag,
+                                 .obstacle = Obstacle::kBadName,
+                                 .reason = "the name of its file " + ToUtf8(*path, kShownOfPath) +
+                                           " is not UTF-8: rename it, or exclude it by a policy"});
+      continue;
+    }
+    plan.models.push_back(std::move(model));
   }
   return plan;
 }

@@ -12,7 +12,6 @@ from rig.bento_world import BentoWorld
 from rig.cluster_world import NAMESPACE
 from rig.kube import TOOLS
 from rig.kube_api import documents
-from rig.process import wait_for
 from rig.service_accounts import bind, pod, token
 
 KUBERNETES = pathlib.Path(__file__).resolve().parents[2] / "deploy/kubernetes"

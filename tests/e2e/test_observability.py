@@ -2,7 +2,6 @@
 that need none parses and finds something. All of them, over a cluster: test_cluster_observability.py."""
 
 import json
-import pathlib
 import re
 import subprocess
 

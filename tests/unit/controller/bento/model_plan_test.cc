@@ -546,6 +546,21 @@ TEST(ModelPlan, BelievesTheVolumeMoreThanTheRequest) {
   EXPECT_EQ(plan.models[0].state, ModelState::kSeeded) << "the marker is enough";
 }
 
+TEST(ModelPlan, NamesAFileWhoseNameIsNoTextInsteadOfPlanningIt) {
+  Setting setting;
+  setting.catalog.Put(ARequest());
+  const auto sources = setting.Find(ABentoDeployment());
+  auto volume = ASeededVolume();
+  volume.File("models/org-42/reranker/hx7q2d5m6cxa3/caf\xe9.safetensors");
+  const auto plan = PlanModels(sources, volume.ResolveAll(sources));
+  ASSERT_THAT(plan.models, SizeIs(1));
+  EXPECT_EQ(plan.models[0].tag, kHubTag);
+  ASSERT_THAT(plan.unresolved, SizeIs(1));
+  EXPECT_EQ(plan.unresolved[0].obstacle, Obstacle::kBadName);
+  EXPECT_THAT(plan.unresolved[0].reason, HasSubstr("caf\uFFFD.safetensors is not UTF-8"));
+  EXPECT_FALSE(plan.IsWhole());
+}
+
 TEST(ModelsExists, CountsOnlyForThisStorageClassAndWithAllTags) {
   const auto says = [](const std::string& status, const std::string& message) {
     auto request = ARequest();
