@@ -26,10 +26,10 @@ Status UseEmulator(std::string_view text, GcsLocation& location) {
   location.port = location.tls ? 443 : 80;
   if (const auto colon = rest.rfind(':'); colon != std::string_view::npos) {
     const auto digits = rest.substr(colon + 1);
-    const auto* end = digits.data() + digits.size();
-    const auto [stop, error] = std::from_chars(digits.data(), end, location.port);
-    if (error != std::errc{} || stop != end) rest = {};
-    rest = rest.substr(0, colon);
+    const auto [end, error] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), location.port);
+    const bool whole = error == std::errc{} && end == digits.data() + digits.size();
+    rest = whole ? rest.substr(0, colon) : std::string_view();
   }
   location.host = std::string(rest);
   if (!rest.empty() && location.port != 0) return {};

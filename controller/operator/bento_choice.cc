@@ -48,6 +48,7 @@ ApiResult<std::string> NoSuchBento(std::string_view asked, std::span<const Bento
 // Why the models cannot be warmed as a whole; empty if they can.
 std::vector<std::string> Obstacles(const bento::ModelPlan& models) {
   std::vector<std::string> reasons;
+  reasons.reserve(models.unresolved.size() + models.models.size());
   for (const auto& model : models.unresolved) reasons.push_back(model.tag + ": " + model.reason);
   for (const auto& model : models.models) {
     if (model.state != bento::ModelState::kSeeded)
@@ -82,6 +83,7 @@ ApiResult<ModelPaths> ChoosePaths(const bento::ModelPlan& models) {
   std::erase_if(by_volume, [](const auto& entry) { return entry.second.paths.empty(); });
   if (by_volume.empty()) {
     std::vector<std::string> reasons;
+    reasons.reserve(models.notes.size() + 1);
     for (const auto& note : models.notes) reasons.push_back(note.words);
     if (reasons.empty()) reasons.emplace_back("nothing of it lies on a volume");
     return Refuse(CannotBeDone("nothing-to-warm", reasons.front(), reasons));

@@ -58,6 +58,7 @@ std::vector<std::string> Paths(const Sources& sources) {
 
 std::vector<std::string> Obstacles(const Sources& sources) {
   std::vector<std::string> names;
+  names.reserve(sources.unresolved.size());
   for (const auto& each : sources.unresolved) names.emplace_back(ObstacleName(each.obstacle));
   return names;
 }
