@@ -1,6 +1,5 @@
 #include "agent/store/gcs_store.h"
 
-#include <charconv>
 #include <utility>
 
 #include "agent/store/s3_answer.h"
@@ -11,52 +10,9 @@ namespace {
 
 constexpr unsigned kUnauthorized = 401;
 
-Error Unusable(std::string_view text, const std::string& why) {
-  return Fail(ErrorCode::kInvalidArgument,
-              "the bucket \"" + std::string(text) + "\" cannot be used: " + why);
-}
-
-// "host:port" or "http://host:port", as Google's clients take it.
-Status UseEmulator(std::string_view text, GcsLocation& location) {
-  const auto scheme = text.find("://");
-  location.emulator = true;
-  location.tls = scheme != std::string_view::npos && text.substr(0, scheme) == "https";
-  auto rest = scheme == std::string_view::npos ? text : text.substr(scheme + 3);
-  while (rest.ends_with('/')) rest.remove_suffix(1);
-  location.port = location.tls ? 443 : 80;
-  if (const auto colon = rest.rfind(':'); colon != std::string_view::npos) {
-    const auto digits = rest.substr(colon + 1);
-    const auto [end, error] =
-        std::from_chars(digits.data(), digits.data() + digits.size(), location.port);
-    const bool whole = error == std::errc{} && end == digits.data() + digits.size();
-    rest = whole ? rest.substr(0, colon) : std::string_view();
-  }
-  location.host = std::string(rest);
-  if (!rest.empty() && location.port != 0) return {};
-  return Fail(ErrorCode::kInvalidArgument,
-              "STORAGE_EMULATOR_HOST: \"" + std::string(text) + "\" is not HOST:PORT");
-}
-
 }  // namespace
 
-Result<GcsLocation> ParseGcsBucket(std::string_view text, const Environment& environment) {
-  GcsLocation location;
-  auto rest = text;
-  if (const auto scheme = rest.find("://"); scheme != std::string_view::npos) {
-    if (rest.substr(0, scheme) != "gs") return Unusable(text, "it is not gs://BUCKET");
-    rest.remove_prefix(scheme + 3);
-  }
-  // What follows the first dot is the region in which the bucket was made.
-  location.bucket = std::string(rest.substr(0, rest.find_first_of("./?")));
-  if (location.bucket.empty()) return Unusable(text, "it names no bucket");
-  const auto emulator = environment("STORAGE_EMULATOR_HOST").value_or("");
-  if (!emulator.empty()) {
-    TRY_STATUS(UseEmulator(emulator, location));
-  }
-  return location;
-}
-
-Result<std::unique_ptr<ObjectStore>> GcsStore::Create(GcsLocation location,
+Result<std::unique_ptr<ObjectStore>> GcsStore::Create(S3Location location,
                                                       std::unique_ptr<GoogleTokens> tokens,
                                                       net::HttpLimits limits) {
   std::shared_ptr<boost::asio::ssl::context> tls;
@@ -67,7 +23,7 @@ Result<std::unique_ptr<ObjectStore>> GcsStore::Create(GcsLocation location,
       new GcsStore(std::move(location), std::move(tls), std::move(tokens), limits));
 }
 
-GcsStore::GcsStore(GcsLocation location, std::shared_ptr<boost::asio::ssl::context> tls,
+GcsStore::GcsStore(S3Location location, std::shared_ptr<boost::asio::ssl::context> tls,
                    std::unique_ptr<GoogleTokens> tokens, net::HttpLimits limits)
     : location_(std::move(location)),
       tokens_(std::move(tokens)),
@@ -99,9 +55,8 @@ Task<Result<ObjectBytes>> GcsStore::Read(ReadRequest request, std::span<std::byt
 
 net::HttpRequest GcsStore::MakeRequest(const ReadRequest& request, const Secret& token) const {
   net::HttpRequest get;
-  const bool usual_port = location_.port == (location_.tls ? 443 : 80);
-  get.host = usual_port ? location_.host : location_.host + ":" + std::to_string(location_.port);
-  get.target = "/" + location_.bucket + "/" + EncodePath(request.key);
+  get.host = location_.HostHeader();
+  get.target = location_.PathPrefix() + "/" + EncodePath(request.key);
   get.fresh_connection = request.fresh_connection;
   if (request.length) get.headers.emplace_back("range", RangeHeader(request));
   if (!token.empty()) get.headers.emplace_back("Authorization", "Bearer " + token.Reveal());

@@ -11,6 +11,7 @@ namespace {
 constexpr std::string_view kAmazon = ".amazonaws.com";
 constexpr std::string_view kAmazonChina = ".amazonaws.com.cn";
 constexpr std::string_view kAmazonVpce = ".vpce.amazonaws.com";
+constexpr std::string_view kGcsEmulator = "STORAGE_EMULATOR_HOST";
 
 Error BadBucket(std::string_view text, const std::string& why) {
   return Fail(ErrorCode::kInvalidArgument,
@@ -281,6 +282,30 @@ Result<S3Location> ParseMinioBucket(std::string_view text, const Environment& en
     location.region = environment("MINIO_REGION").value_or("us-east-1");
   }
   location.path_style = !VirtualHostWanted(environment);
+  return location;
+}
+
+bool HasGcsEmulator(const Environment& environment) {
+  return !environment(kGcsEmulator).value_or("").empty();
+}
+
+Result<S3Location> ParseGcsBucket(std::string_view text, const Environment& environment) {
+  constexpr std::string_view kScheme = "gs://";
+  const auto rest = text.starts_with(kScheme) ? text.substr(kScheme.size()) : text;
+  if (Contains(rest, "://")) return BadBucket(text, "it is not gs://BUCKET");
+  S3Location location;
+  location.host = "storage.googleapis.com";
+  // What follows the first dot is the region in which the bucket was made.
+  location.bucket = std::string(rest.substr(0, rest.find_first_of("./?")));
+  if (location.bucket.empty()) return BadBucket(text, "it names no bucket");
+  if (!HasGcsEmulator(environment)) return location;
+  const auto parts = Take(*environment(kGcsEmulator), "http");
+  if (!parts) {
+    return Fail(ErrorCode::kInvalidArgument,
+                std::string(kGcsEmulator) + ": " + parts.error().message);
+  }
+  location.host = parts->host;
+  TakeOptions(*parts, location);
   return location;
 }
 

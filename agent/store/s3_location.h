@@ -1,6 +1,6 @@
-// What the bucket text of an S3 or MinIO volume means: where to connect, which bucket, how to
-// address and sign. The rules are those of the JuiceFS client (v1.4.1, pkg/object/s3.go, minio.go,
-// cmd/format.go). Pure: the environment is handed in.
+// What the bucket text of an S3, MinIO or Google volume means: where to connect, which bucket, how
+// to address and sign. The rules are those of the JuiceFS client (v1.4.1, pkg/object/s3.go,
+// minio.go, gs.go, cmd/format.go). Pure: the environment is handed in.
 #pragma once
 
 #include <cstdint>
@@ -45,5 +45,8 @@ struct S3Location {
 // message quotes the text.
 Result<S3Location> ParseS3Bucket(std::string_view text, const Environment& environment);
 Result<S3Location> ParseMinioBucket(std::string_view text, const Environment& environment);
+// "gs://bucket[.region]", at Google or at the emulator that STORAGE_EMULATOR_HOST names.
+Result<S3Location> ParseGcsBucket(std::string_view text, const Environment& environment);
+bool HasGcsEmulator(const Environment& environment);
 
 }  // namespace prewarm::agent

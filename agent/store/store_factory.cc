@@ -70,7 +70,7 @@ Result<std::unique_ptr<ObjectStore>> MakeGcs(const StoreOptions& options, const 
                                              const Clock& clock) {
   TRY(auto location, ParseGcsBucket(bucket, options.environment));
   std::unique_ptr<GoogleTokens> tokens;
-  if (!location.emulator) {
+  if (!HasGcsEmulator(options.environment)) {
     TRY(auto credentials, FindGoogleCredentials(options.environment, ReadWholeFile));
     tokens = std::make_unique<GoogleTokens>(std::move(credentials), options.google_tokens, clock);
   }

@@ -20,6 +20,15 @@ std::size_t Utf8Length(std::string_view text) {
   return overlong || beyond ? 0 : length;
 }
 
+bool IsUtf8(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const std::size_t length = Utf8Length(bytes);
+    if (length == 0) return false;
+    bytes.remove_prefix(length);
+  }
+  return true;
+}
+
 std::string ToUtf8(std::string_view bytes) { return ToUtf8(bytes, std::string::npos); }
 
 std::string ToUtf8(std::string_view bytes, std::size_t longest) {

@@ -12,6 +12,8 @@ namespace prewarm {
 // are none. Overlong forms, surrogates and what lies beyond U+10FFFF are none.
 std::size_t Utf8Length(std::string_view text);
 
+bool IsUtf8(std::string_view bytes);
+
 // The same text with U+FFFD for every byte that belongs to no character.
 std::string ToUtf8(std::string_view bytes);
 // At most `longest` bytes of it, cut where a character begins.

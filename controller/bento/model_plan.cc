@@ -40,8 +40,7 @@ std::string And(std::string words, const std::string& more) {
 
 // No object of the cluster can carry such a name, so that a prewarm of it could not be kept.
 const std::string* FirstThatIsNoText(const std::vector<std::string>& paths) {
-  const auto found =
-      std::ranges::find_if(paths, [](const std::string& path) { return ToUtf8(path) != path; });
+  const auto found = std::ranges::find_if_not(paths, IsUtf8);
   return found == paths.end() ? nullptr : &*found;
 }
 

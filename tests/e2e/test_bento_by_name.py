@@ -19,10 +19,7 @@ MODELS = [{"tag": TAG, "size": "2Mi"}, {"tag": MORE, "size": "2Mi"}]
 
 @pytest.fixture
 def world(folder, store_folder, redis, closing):
-    world = BentoWorld(folder, store_folder, redis, closing)
-    world.start_controller()
-    world.add_nodes("gpu-a", "gpu-b")
-    return world
+    return BentoWorld(folder, store_folder, redis, closing).with_two_nodes()
 
 
 def refusal(world, name, spec=None):

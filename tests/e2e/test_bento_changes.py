@@ -12,10 +12,7 @@ OLD_MODEL, NEW_MODEL = "ranker:hx7q2d5m6cxa3", "ranker:m6cxa3hx7q2d5"
 
 @pytest.fixture
 def world(folder, store_folder, redis, closing):
-    world = BentoWorld(folder, store_folder, redis, closing)
-    world.start_controller()
-    world.add_nodes("gpu-a", "gpu-b")
-    return world
+    return BentoWorld(folder, store_folder, redis, closing).with_two_nodes()
 
 
 def policy(**keep_warm):

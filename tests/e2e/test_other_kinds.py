@@ -23,9 +23,7 @@ def world(folder, store_folder, redis, closing):
     world = BentoWorld(folder, store_folder, redis, closing)
     for path in sorted(CRDS.iterdir()):
         world.cluster.apply(path)
-    world.start_controller(workloads={"functions": FUNCTIONS})
-    world.add_nodes("gpu-a", "gpu-b")
-    return world
+    return world.with_two_nodes(workloads={"functions": FUNCTIONS})
 
 
 def a_function():

@@ -82,7 +82,8 @@ class S3Store:
 
 
 class GcsStore:
-    """fake-gcs-server: Google's API over memory. It takes any caller, so whoever comes needs no credentials."""
+    """fake-gcs-server: Google's API over memory. It takes any caller, so whoever comes needs no credentials; once cut
+    off, it is gone."""
 
     kind = "gs"
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 
 from rig.process import Child, accepts, free_port, juicefs, wait_for
+from rig.tree import contents
 
 NEWEST = "1.4.2"
 
@@ -61,6 +62,19 @@ class Volume:
                       options, version or self.version)
         self.mounts.append(mount)
         return mount
+
+    def reads_are_hits(self, cache_dir, truth):
+        """The proof: with the store cut off, the real client on this cache reads everything in `truth` (what contents()
+        gives, by paths from the root) and misses nothing."""
+        mount = self.mount(cache_dir)
+        try:
+            for path, wanted in truth.items():
+                assert contents(mount.path / path) == wanted, (cache_dir, path)
+            counters = mount.counters()
+        finally:
+            mount.unmount()
+        assert counters["blockcache_hits"] > 0, cache_dir
+        assert counters["blockcache_miss"] == 0 and counters["object_request_errors"] == 0, (cache_dir, counters)
 
     def close(self):
         for mount in self.mounts:

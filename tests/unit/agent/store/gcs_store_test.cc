@@ -24,12 +24,20 @@ using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""s;
 using testing::HasSubstr;
 
+S3Location At(std::string host, std::uint16_t port, std::string bucket, bool tls) {
+  S3Location location;
+  location.tls = tls;
+  location.host = std::move(host);
+  location.port = port;
+  location.bucket = std::move(bucket);
+  return location;
+}
+
 TEST(GcsBucket, IsWhatStandsBeforeTheFirstDot) {
   for (const auto* text : {"gs://models", "models", "gs://models.europe-west4", "gs://models/"}) {
     const auto location = ParseGcsBucket(text, With({}));
     ASSERT_TRUE(location) << text;
-    EXPECT_EQ(*location, (GcsLocation{true, "storage.googleapis.com", 443, "models", false}))
-        << text;
+    EXPECT_EQ(*location, At("storage.googleapis.com", 443, "models", true)) << text;
   }
   for (const auto* text : {"", "gs://", "gs://.x", "s3://models", "https://models"}) {
     const auto location = ParseGcsBucket(text, With({}));
@@ -42,11 +50,13 @@ TEST(GcsBucket, MayLieInAnEmulator) {
   const auto at = [](const std::string& emulator) {
     return ParseGcsBucket("gs://b", With({{"STORAGE_EMULATOR_HOST", emulator}}));
   };
-  EXPECT_EQ(*at("127.0.0.1:4443"), (GcsLocation{false, "127.0.0.1", 4443, "b", true}));
-  EXPECT_EQ(*at("http://emulator:80/"), (GcsLocation{false, "emulator", 80, "b", true}));
-  EXPECT_EQ(*at("https://emulator"), (GcsLocation{true, "emulator", 443, "b", true}));
+  EXPECT_EQ(*at("127.0.0.1:4443"), At("127.0.0.1", 4443, "b", false));
+  EXPECT_EQ(*at("http://emulator:80/"), At("emulator", 80, "b", false));
+  EXPECT_EQ(*at("https://emulator"), At("emulator", 443, "b", true));
   for (const auto* wrong : {":80", "host:", "host:x", "host:0", "http://"}) {
-    EXPECT_FALSE(at(wrong)) << wrong;
+    const auto location = at(wrong);
+    ASSERT_FALSE(location) << wrong;
+    EXPECT_THAT(location.error().message, HasSubstr("STORAGE_EMULATOR_HOST")) << wrong;
   }
 }
 
@@ -67,8 +77,8 @@ class GcsStoreTest : public testing::Test {
   std::unique_ptr<ObjectStore> Open() {
     auto tokens = std::make_unique<GoogleTokens>(MetadataServer{"127.0.0.1", metadata_.port()},
                                                  cache_, clock_, limits_);
-    return *GcsStore::Create({false, "127.0.0.1", store_.port(), "models", false},
-                             std::move(tokens), limits_);
+    return *GcsStore::Create(At("127.0.0.1", store_.port(), "models", false), std::move(tokens),
+                             limits_);
   }
   // The tokens that the store was shown, in order, each once if it comes again and again.
   std::vector<std::string> Shown() const {

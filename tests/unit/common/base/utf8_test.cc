@@ -25,6 +25,15 @@ TEST(Utf8, ReplacesEveryByteThatIsNoText) {
   EXPECT_EQ(ToUtf8("\xf4\x90\x80\x80"), bad + bad + bad + bad) << "beyond the last character";
 }
 
+TEST(IsUtf8, IsWhatStaysAsItIs) {
+  for (const std::string text :
+       {"", "abc", "a\u00e9\u20ac\U0001F600", "\xff", "abc\xe9", "\xed\xa0\x80"}) {
+    EXPECT_EQ(IsUtf8(text), ToUtf8(text) == text) << ToUtf8(text);
+  }
+  EXPECT_TRUE(IsUtf8("caf\u00e9"));
+  EXPECT_FALSE(IsUtf8("caf\xe9"));
+}
+
 TEST(ToUtf8, IsCutWhereACharacterBegins) {
   EXPECT_EQ(ToUtf8("abc", 3), "abc");
   EXPECT_EQ(ToUtf8("abc", 2), "ab");
