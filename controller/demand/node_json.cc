@@ -14,7 +14,9 @@ namespace json = boost::json;
 Labels OnlyExpected(const Labels& annotations) {
   std::vector<std::pair<std::string_view, std::string_view>> ours;
   for (std::size_t i = 0; i < annotations.size(); ++i) {
-    if (annotations.at(i).first.starts_with(kExpectedPrefix)) ours.push_back(annotations.at(i));
+    const auto key = annotations.at(i).first;
+    const bool is_ours = key.starts_with(kExpectedPrefix) || key.starts_with(kSecondsPrefix);
+    if (is_ours) ours.push_back(annotations.at(i));
   }
   return Labels(std::move(ours));
 }

@@ -1,6 +1,9 @@
 #include "controller/demand/node_marks.h"
 
 #include <algorithm>
+#include <charconv>
+#include <cstdint>
+#include <string>
 
 #include "common/base/rfc3339.h"
 #include "common/base/units.h"
@@ -13,6 +16,8 @@ using std::chrono::seconds;
 
 // A node is there before the pods that it was made for are seen to want it.
 constexpr seconds kSettle{10};
+// Not worth a write any more.
+constexpr std::int64_t kFewSeconds = 4;
 
 bool MovedByLittle(std::string_view before, WallTime expected, WallTime now) {
   const auto then = ParseRfc3339(before);
@@ -22,8 +27,20 @@ bool MovedByLittle(std::string_view before, WallTime expected, WallTime now) {
   return moved <= std::max<WallTime::duration>(seconds(10), left / 5);
 }
 
-std::string ExpectedKey(std::string_view label) {
-  return std::string(kExpectedPrefix) + std::string(label.substr(kWarmPrefix.size()));
+std::string KeyOf(std::string_view prefix, std::string_view label) {
+  return std::string(prefix) + std::string(label.substr(kWarmPrefix.size()));
+}
+
+std::int64_t SecondsUntil(WallTime expected, WallTime now) {
+  return std::max<std::int64_t>(0, std::chrono::ceil<seconds>(expected - now).count());
+}
+
+// Of a number that may have been written by anybody.
+bool IsHalfGone(std::string_view before, std::int64_t left) {
+  std::int64_t said = 0;
+  const auto [end, error] = std::from_chars(before.data(), before.data() + before.size(), said);
+  if (error != std::errc{} || end != before.data() + before.size() || said < 0) return true;
+  return said > kFewSeconds && left <= said / 2;
 }
 
 }  // namespace
@@ -39,11 +56,17 @@ NodeMarks MarksToChange(const Node& node, const NodeWarmth& warmth, WallTime now
   }
   std::set<std::string, std::less<>> kept;
   for (const auto& [label, expected] : warmth.expected) {
-    const auto key = ExpectedKey(label);
-    kept.insert(key);
-    const auto before = node.expected.Find(key);
-    if (before && MovedByLittle(*before, expected, now)) continue;
-    marks.annotations[key] = FormatRfc3339(std::chrono::floor<seconds>(expected));
+    const auto moment = KeyOf(kExpectedPrefix, label);
+    const auto duration = KeyOf(kSecondsPrefix, label);
+    kept.insert({moment, duration});
+    const auto before = node.expected.Find(moment);
+    const bool moved = !before || !MovedByLittle(*before, expected, now);
+    if (moved) marks.annotations[moment] = FormatRfc3339(std::chrono::floor<seconds>(expected));
+    const auto left = SecondsUntil(expected, now);
+    const auto said = node.expected.Find(duration);
+    if (moved || !said || IsHalfGone(*said, left)) {
+      marks.annotations[duration] = std::to_string(left);
+    }
   }
   for (std::size_t i = 0; i < node.expected.size(); ++i) {
     const auto key = node.expected.at(i).first;

@@ -15,8 +15,12 @@
 namespace prewarm::controller::demand {
 
 // Annotation "expected.warm.prewarm.dev/team-a.chat": when the node will be warm, RFC 3339. A
-// moment and not a number of seconds, because it stays true without being written again.
+// moment stays true without being written again.
 inline constexpr std::string_view kExpectedPrefix = "expected.warm.prewarm.dev/";
+// Annotation "seconds.warm.prewarm.dev/team-a.chat": how long that is from now, for whoever
+// compares nodes by a number. Written again whenever half of it has passed, so that it is never
+// more than about twice what is left, and a node is written few times.
+inline constexpr std::string_view kSecondsPrefix = "seconds.warm.prewarm.dev/";
 // The taints that are ours to take off. The second is one that the cluster autoscaler knows to be
 // temporary.
 inline constexpr std::string_view kGateTaint = "prewarm.dev/warming";

@@ -41,7 +41,7 @@ class World(BentoWorld):
     def write_model(self):
         with self.volume.mount() as root:
             (root / "llama").mkdir()
-            (root / "llama/model.safetensors").write_bytes(b"x" * (8 << 20))
+            (root / "llama/model.safetensors").write_bytes(b"x" * (24 << 20))
 
 
 @pytest.fixture
@@ -61,6 +61,23 @@ def test_nodes_are_labelled_while_they_are_warm(world):
     assert world.node("node-b")["metadata"]["labels"]["team"] == "a"
     world.cluster.delete("Deployment", "chat")
     world.wait_for(lambda: not world.labelled(), "the label to go with the workload")
+
+
+def test_a_node_that_is_being_warmed_tells_for_how_long_yet(world):
+    # In Mbit/s: 17 s for the model.
+    world.start_controller(kubernetes={"mark-nodes": True}, fleet={"node-download-limit": "12"})
+    world.add_nodes("node-a", gpus=0)
+    world.cluster.apply(deployment())
+
+    def told():
+        annotations = world.node("node-a")["metadata"].get("annotations", {})
+        return annotations.get(f"seconds.{LABEL}"), annotations.get(f"expected.{LABEL}")
+    first, moment = world.wait_for(lambda: all(told()) and told(), "the node to tell")
+    assert 1 < int(first) < 120 and moment.endswith("Z"), (first, moment)
+    world.wait_for(lambda: told()[0] is not None and int(told()[0]) <= int(first) / 2, "half of the time to have passed")
+    assert world.labelled() == set(), "it is not warm yet"
+    world.wait_for(lambda: world.labelled() == {"node-a"}, "the node to be warm")
+    assert told() == (None, None)
 
 
 def test_a_new_node_takes_pods_when_it_is_warm(world):

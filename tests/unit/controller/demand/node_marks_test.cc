@@ -18,6 +18,7 @@ using testing::Pair;
 const WallTime kNow = *ParseRfc3339("2026-11-28T19:00:00Z");
 constexpr const char* kChat = "warm.prewarm.dev/team-a.chat";
 constexpr const char* kChatExpected = "expected.warm.prewarm.dev/team-a.chat";
+constexpr const char* kChatSeconds = "seconds.warm.prewarm.dev/team-a.chat";
 
 Node NodeWith(Labels labels, Labels expected = {}) {
   Node node;
@@ -43,8 +44,9 @@ TEST(MarksToChange, ExpectAMomentUntilItIsThere) {
   const auto moment = kNow + minutes(2);
   const auto first = MarksToChange(NodeWith({}), {.warm = {}, .expected = {{kChat, moment}}}, kNow);
   EXPECT_THAT(first.annotations,
-              ElementsAre(Pair(kChatExpected, Optional(std::string("2026-11-28T19:02:00Z")))));
-  const auto said = NodeWith({}, {{kChatExpected, "2026-11-28T19:02:00Z"}});
+              ElementsAre(Pair(kChatExpected, Optional(std::string("2026-11-28T19:02:00Z"))),
+                          Pair(kChatSeconds, Optional(std::string("120")))));
+  const auto said = NodeWith({}, {{kChatExpected, "2026-11-28T19:02:00Z"}, {kChatSeconds, "120"}});
   const auto expect = [&](WallTime expected) {
     return MarksToChange(said, {.warm = {}, .expected = {{kChat, expected}}}, kNow);
   };
@@ -53,12 +55,35 @@ TEST(MarksToChange, ExpectAMomentUntilItIsThere) {
   EXPECT_FALSE(expect(moment + seconds(60)).empty());
   EXPECT_FALSE(expect(kNow).empty());
   const auto warm = MarksToChange(said, {.warm = {kChat}, .expected = {}}, kNow);
-  EXPECT_THAT(warm.annotations, ElementsAre(Pair(kChatExpected, std::nullopt)));
+  EXPECT_THAT(warm.annotations,
+              ElementsAre(Pair(kChatExpected, std::nullopt), Pair(kChatSeconds, std::nullopt)));
+}
+
+TEST(MarksToChange, CountTheSecondsDownByHalves) {
+  const auto moment = kNow + seconds(120);
+  auto node = NodeWith({}, {{kChatExpected, "2026-11-28T19:02:00Z"}, {kChatSeconds, "120"}});
+  std::vector<std::string> written;
+  for (auto now = kNow; now <= moment + seconds(5); now += seconds(1)) {
+    const auto marks = MarksToChange(node, {.warm = {}, .expected = {{kChat, moment}}}, now);
+    if (marks.empty()) continue;
+    ASSERT_THAT(marks.annotations, ElementsAre(Pair(kChatSeconds, testing::Ne(std::nullopt))));
+    written.push_back(*marks.annotations.at(kChatSeconds));
+    node.expected = {{kChatExpected, "2026-11-28T19:02:00Z"}, {kChatSeconds, written.back()}};
+  }
+  EXPECT_THAT(written, ElementsAre("60", "30", "15", "7", "3"));
 }
 
 TEST(MarksToChange, ReplaceWhatSomebodyElseWroteThere) {
   const auto node = NodeWith({}, {{kChatExpected, "soon"}});
   EXPECT_FALSE(MarksToChange(node, {.warm = {}, .expected = {{kChat, kNow}}}, kNow).empty());
+  for (const auto* wrong : {"soon", "", "-5", "60s", "99999999999999999999"}) {
+    const auto other =
+        NodeWith({}, {{kChatExpected, "2026-11-28T19:00:30Z"}, {kChatSeconds, wrong}});
+    const NodeWarmth warmth{.warm = {}, .expected = {{kChat, kNow + seconds(30)}}};
+    EXPECT_THAT(MarksToChange(other, warmth, kNow).annotations,
+                ElementsAre(Pair(kChatSeconds, Optional(std::string("30")))))
+        << wrong;
+  }
 }
 
 TEST(Gate, IsOneOfTwoTaints) {
