@@ -102,11 +102,14 @@ def test_a_bento_is_warm_on_its_nodes_before_its_pods_are_bound(story):
             assert lead.visible < lead.ready, f"{lead} was ready before it was warm"
             assert lead.signal in ("node-joined", "scale-up-triggered", "pod-pending", "hpa-desired"), lead
 
+    def signals():
+        [prewarm] = story.prewarms()
+        return {target["signal"] for target in prewarm["spec"]["targets"]}
+    # The last pod was bound a moment ago.
+    story.wait_for(lambda: signals() <= {"pod-bound", "pod-started"}, "every target to be there for a pod", 10)
     [prewarm] = story.prewarms()
     assert prewarm["spec"]["workload"]["name"] == "chat"
     assert targets_of(prewarm) == story.bound_nodes()
-    signals = {target["signal"] for target in prewarm["spec"]["targets"]}
-    assert signals <= {"pod-bound", "pod-started"}, signals
     story.store.cut_off()
     with ThreadPoolExecutor(READERS) as readers:
         list(readers.map(lambda node: story.reads_are_hits(node, TAG, truth), sorted(story.bound_nodes())))

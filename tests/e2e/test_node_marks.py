@@ -137,12 +137,12 @@ class Webhook:
         return re.search(r"^apiserver_admission_webhook_fail_open_count\{.*prefer-warm.*\} [1-9]", metrics, re.MULTILINE)
 
     def new_pod(self):
-        """A pod that the Deployment makes now."""
-        old = {pod["metadata"]["uid"] for pod in self.world.pods()}
-        for pod in self.world.pods():
-            self.world.cluster.delete("Pod", pod["metadata"]["name"])
-        return self.world.wait_for(
-            lambda: next((pod for pod in self.world.pods() if pod["metadata"]["uid"] not in old), None), "a new pod")
+        """A pod that the Deployment makes now. The one before is gone by then: the scheduler spreads the pods of a
+        Deployment, which weighs as much as a wish does."""
+        self.world.cluster.patch("Deployment", "chat", {"spec": {"replicas": 0}})
+        self.world.wait_for(lambda: not self.world.pods(), "the pod before to be gone")
+        self.world.cluster.patch("Deployment", "chat", {"spec": {"replicas": 1}})
+        return self.world.wait_for(lambda: next(iter(self.world.pods()), None), "a new pod")
 
 
 @pytest.fixture
