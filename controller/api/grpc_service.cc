@@ -306,11 +306,10 @@ grpc::ServerUnaryReactor* GrpcService::PlanPrewarm(grpc::CallbackServerContext* 
 grpc::ServerUnaryReactor* GrpcService::GetPrewarm(grpc::CallbackServerContext* context,
                                                   const v1::GetPrewarmRequest* request,
                                                   v1::Prewarm* response) {
-  return Serve(
-      context, RightOf("GetPrewarm"), *request, response,
-      [](PrewarmService& service, Caller caller, std::string id) -> Task<ApiResult<PrewarmView>> {
-        co_return service.Get(caller, id);
-      });
+  return Serve(context, RightOf("GetPrewarm"), *request, response,
+               [](PrewarmService& service, Caller caller, std::string id) {
+                 return service.Get(std::move(caller), std::move(id));
+               });
 }
 
 grpc::ServerUnaryReactor* GrpcService::ListPrewarms(grpc::CallbackServerContext* context,

@@ -123,7 +123,7 @@ class PrewarmService {
   // Answers when the prewarm is durable.
   virtual Task<ApiResult<CreateAnswer>> Create(Caller caller, CreateRequest request) = 0;
   virtual Task<ApiResult<PlanView>> Plan(Caller caller, CreateRequest request) = 0;
-  virtual ApiResult<PrewarmView> Get(const Caller& caller, const std::string& id) = 0;
+  virtual Task<ApiResult<PrewarmView>> Get(Caller caller, std::string id) = 0;
   virtual ApiResult<Page<PrewarmView>> List(const Caller& caller, const PrewarmFilter& filter,
                                             const PageRequest& page) = 0;
   virtual Task<ApiResult<PrewarmView>> Cancel(Caller caller, std::string id) = 0;

@@ -122,7 +122,8 @@ Task<void> GetPrewarm(RestCall& call) {
   if (const auto problem = CheckArgument(call, "id")) {
     co_return co_await call.reply.Send(ProblemAnswer(*problem));
   }
-  co_await call.reply.Send(AnswerOf(call.parts.service.Get(call.caller, call.arguments.front())));
+  const auto prewarm = co_await call.parts.service.Get(call.caller, call.arguments.front());
+  co_await call.reply.Send(AnswerOf(prewarm));
 }
 
 Task<void> CancelPrewarm(RestCall& call) {

@@ -21,6 +21,7 @@
 #include "controller/operator/prewarm_intake.h"
 #include "controller/operator/prewarm_teller.h"
 #include "controller/operator/volume_objects.h"
+#include "controller/reconcile/service.h"
 
 namespace prewarm::controller {
 
@@ -36,7 +37,7 @@ class Cluster {
     AgentRegistry& agents;
     VolumeTable& volumes;
     Reconciler& reconciler;
-    PrewarmService& service;
+    ControllerService& service;
     Metrics& metrics;
     std::string instance;  // name of this process in Events
     std::uint64_t seed = 0;

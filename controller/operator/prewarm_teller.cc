@@ -92,12 +92,11 @@ void PrewarmTeller::Foretell(Job& job, Told& told) {
   if (told.foretold != SteadyTime{} && now - told.foretold < kForetellEvery) return;
   if (++forecasts_ > kForecastsInALook) return;
   told.foretold = now;
-  const auto view = parts_.service.Get({"the cluster", job.prewarm.name_space}, job.prewarm.id);
-  if (!view || !view->forecast) return;
-  job.prewarm.expected_at = view->forecast->finish;
-  const bool late = view->forecast->late.has_value();
+  const auto forecast = parts_.service.ForecastFor(job.prewarm);
+  job.prewarm.expected_at = forecast.finish;
+  const bool late = forecast.late.has_value();
   if (late && !told.late && !first_) {
-    Say(job.prewarm, true, "Late", "it will miss its deadline: " + view->forecast->words);
+    Say(job.prewarm, true, "Late", "it will miss its deadline: " + forecast.words);
   }
   told.late = late;
 }

@@ -14,11 +14,11 @@
 
 #include "common/async/task_group.h"
 #include "common/process/log.h"
-#include "controller/api/prewarm_service.h"
 #include "controller/jobs/prewarm_conditions.h"
 #include "controller/kube/events.h"
 #include "controller/operator/status_pacer.h"
 #include "controller/reconcile/job_table.h"
+#include "controller/reconcile/service.h"
 
 namespace prewarm::controller {
 
@@ -30,7 +30,7 @@ class PrewarmTeller {
     const Clock& clock;
     Logger& log;
     JobTable& jobs;
-    PrewarmService& service;
+    const ControllerService& service;
     // The uid of the object that a prewarm is; empty: not known yet.
     std::function<std::string(const kube::ObjectKey&)> uid_of;
     std::string instance;  // name of this process in Events

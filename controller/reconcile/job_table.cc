@@ -19,12 +19,14 @@ JobTable::JobTable(boost::asio::any_io_executor executor, boost::asio::thread_po
       store_pool_(store_pool),
       store_(store),
       lost_(std::move(lost)),
+      asked_(executor_),
       work_(executor_) {}
 
 Task<Status> JobTable::Load(std::size_t ended) {
   auto loaded = co_await Offload(store_pool_, [&] { return store_.Load(ended); });
   CO_TRY(auto prewarms, std::move(loaded));
   for (auto& prewarm : prewarms) Insert(std::move(prewarm));
+  forgot_ = jobs_.size() - unfinished_ >= ended;
   co_return Status();
 }
 
@@ -140,6 +142,30 @@ Job* JobTable::FindByKey(const std::string& name_space, const std::string& key) 
   return at == by_key_.end() ? nullptr : at->second;
 }
 
+Task<Result<std::optional<Prewarm>>> JobTable::FindForgotten(std::string id) {
+  return Ask([this, id = std::move(id)] { return store_.Find(id); });
+}
+
+Task<Result<std::optional<Prewarm>>> JobTable::FindForgottenByKey(std::string name_space,
+                                                                  std::string key, WallTime now) {
+  return Ask([this, name_space = std::move(name_space), key = std::move(key), now] {
+    return store_.FindByKey(name_space, key, now);
+  });
+}
+
+// One at a time, however many callers there are: the lease is renewed through the same pool.
+Task<Result<std::optional<Prewarm>>> JobTable::Ask(Question question) {
+  if (!forgot_) co_return std::optional<Prewarm>();
+  while (asking_ && co_await asked_.Wait()) {
+  }
+  if (co_await Stopping()) co_return Stopped();
+  asking_ = true;
+  auto answer = co_await Offload(store_pool_, std::move(question));
+  asking_ = false;
+  asked_.Notify();
+  co_return answer;
+}
+
 void JobTable::ForgetEnded(std::size_t keep) {
   std::size_t ended = jobs_.size() - unfinished_;
   for (auto at = jobs_.begin(); at != jobs_.end() && ended > keep;) {
@@ -152,6 +178,7 @@ void JobTable::ForgetEnded(std::size_t keep) {
     const auto key = by_key_.find({prewarm.name_space, prewarm.idempotency_key});
     if (key != by_key_.end() && key->second == at->second.get()) by_key_.erase(key);
     at = jobs_.erase(at);
+    forgot_ = true;
     --ended;
   }
 }

@@ -1,6 +1,6 @@
-// The prewarms as this process knows them: what is durable, plus what is only said by agents, plus
-// who waits to hear of it. The one way to change what is durable is Commit. Lives on the control
-// executor.
+// The prewarms as this process knows them: what is durable (of what ended, the newest), plus what
+// is only said by agents, plus who waits to hear of it. The one way to change what is durable is
+// Commit. Lives on the control executor.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -67,8 +67,12 @@ class JobTable {
   // It is new and is being made durable: Find does not know it yet, others may see it already.
   [[nodiscard]] bool IsBeingMade(const std::string& id) const { return being_made_.contains(id); }
   [[nodiscard]] Job* Find(const std::string& id);
-  // In this table only: of those that are known.
   [[nodiscard]] Job* FindByKey(const std::string& name_space, const std::string& key);
+  // The same among what ended and was forgotten here, which the store still has for a day at least.
+  // Nothing is asked before anything was forgotten.
+  Task<Result<std::optional<Prewarm>>> FindForgotten(std::string id);
+  Task<Result<std::optional<Prewarm>>> FindForgottenByKey(std::string name_space, std::string key,
+                                                          WallTime now);
   // By age, oldest first. Pointers stay valid until Forget.
   [[nodiscard]] const std::map<std::uint64_t, std::unique_ptr<Job>>& by_age() const {
     return jobs_;
@@ -84,7 +88,10 @@ class JobTable {
     std::unique_ptr<Signal> done;
   };
 
+  using Question = std::function<Result<std::optional<Prewarm>>()>;
+
   Task<void> WriteAll(std::vector<std::shared_ptr<Write>> batch);
+  Task<Result<std::optional<Prewarm>>> Ask(Question question);
   Job* Insert(Prewarm prewarm);
 
   boost::asio::any_io_executor executor_;
@@ -96,6 +103,9 @@ class JobTable {
   std::map<std::pair<std::string, std::string>, Job*> by_key_;
   std::set<std::string> being_made_;
   std::size_t unfinished_ = 0;
+  bool forgot_ = false;  // the store may have ended ones that are not here
+  bool asking_ = false;
+  Signal asked_;
   std::deque<std::shared_ptr<Write>> waiting_;
   bool closed_ = false;  // nobody writes any more
   Signal work_;

@@ -7,6 +7,7 @@ namespace prewarm::controller {
 namespace {
 
 constexpr auto kMetadataRetry = std::chrono::seconds(5);
+constexpr auto kJobsRetry = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -22,6 +23,13 @@ Problem MetadataAway(const Error& error) {
   Problem problem{ProblemKind::kUnavailable, "metadata-away",
                   "the volume's metadata cannot be read now: " + error.message};
   problem.retry_after = kMetadataRetry;
+  return problem;
+}
+
+Problem JobsAway(const Error& error) {
+  Problem problem{ProblemKind::kUnavailable, "jobs-away",
+                  "the prewarms that have ended cannot be read now: " + error.message};
+  problem.retry_after = kJobsRetry;
   return problem;
 }
 

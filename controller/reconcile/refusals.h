@@ -14,6 +14,8 @@ Problem Invalid(std::string type, std::string field, std::string detail);
 Problem NoSuch(const std::string& kind, const std::string& name);
 // The caller can do nothing about it, the operator can.
 Problem MetadataAway(const Error& error);
+// What ended and was forgotten here could not be looked up.
+Problem JobsAway(const Error& error);
 // An error of reading the paths of a spec, as the caller should see it.
 Problem OfMetadata(const Error& error);
 

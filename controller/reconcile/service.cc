@@ -101,27 +101,32 @@ ApiResult<std::shared_ptr<Volume>> ControllerService::UsableVolume(const Caller&
                                              : ": did you mean " + nearest + "?")));
 }
 
-ApiResult<Job*> ControllerService::JobOf(const Caller& caller, const std::string& id) const {
+Job* ControllerService::JobOf(const Caller& caller, const std::string& id) const {
   auto* job = parts_.jobs.Find(id);
-  if (job == nullptr || job->prewarm.name_space != caller.name_space) {
-    return Refuse(NoSuch("prewarm", id));
-  }
-  return job;
+  return job != nullptr && job->prewarm.name_space == caller.name_space ? job : nullptr;
 }
 
-ApiResult<Job*> ControllerService::SameRequest(const Caller& caller,
-                                               const CreateRequest& request) const {
-  if (request.idempotency_key.empty()) return nullptr;
-  auto* job = parts_.jobs.FindByKey(caller.name_space, request.idempotency_key);
-  if (job == nullptr) return nullptr;
-  if (parts_.clock.WallNow() - job->prewarm.created_at > std::chrono::hours(24)) return nullptr;
-  if (job->prewarm.spec != Asked(request, job->prewarm.spec)) {
-    return Refuse({ProblemKind::kConflict,
-                   "idempotency-key",
-                   "this key was used for another request: choose a new one",
-                   {{"idempotency_key", "belongs to prewarm " + job->prewarm.id}}});
+Task<ApiResult<std::optional<PrewarmView>>> ControllerService::SameRequest(
+    const Caller& caller, const CreateRequest& request) {
+  const auto& key = request.idempotency_key;
+  if (key.empty()) co_return std::nullopt;
+  const auto now = parts_.clock.WallNow();
+  std::optional<Prewarm> same;
+  if (const auto* job = parts_.jobs.FindByKey(caller.name_space, key)) {
+    same = job->prewarm;
+  } else {
+    auto forgotten = co_await parts_.jobs.FindForgottenByKey(caller.name_space, key, now);
+    if (!forgotten) co_return Refuse(JobsAway(forgotten.error()));
+    same = *std::move(forgotten);
   }
-  return job;
+  if (!same || now - same->created_at > std::chrono::hours(24)) co_return std::nullopt;
+  if (same->spec != Asked(request, same->spec)) {
+    co_return Refuse({ProblemKind::kConflict,
+                      "idempotency-key",
+                      "this key was used for another request: choose a new one",
+                      {{"idempotency_key", "belongs to prewarm " + same->id}}});
+  }
+  co_return ViewOf(*same);
 }
 
 ApiResult<void> ControllerService::ChooseNodes(Draft& draft, const std::string& uuid) const {
@@ -257,9 +262,9 @@ Task<ApiResult<CreateAnswer>> ControllerService::Create(Caller caller, CreateReq
     }
     in_use.emplace(*this, key);
   }
-  const auto same = SameRequest(caller, request);
+  auto same = co_await SameRequest(caller, request);
   if (!same) co_return Refuse(same.error());
-  if (*same != nullptr) co_return CreateAnswer{ViewOf(**same), false};
+  if (*same) co_return CreateAnswer{**std::move(same), false};
   if (parts_.jobs.unfinished() >= parts_.max_prewarms) {
     Problem problem{ProblemKind::kTooMany, "too-many-prewarms",
                     "too many prewarms have not ended yet: wait, or cancel some"};
@@ -296,7 +301,7 @@ Task<ApiResult<CreateAnswer>> ControllerService::Accept(const Caller& caller, Dr
                                        {"nodes", job->prewarm.tasks.size()},
                                        {"bytes", draft.plan->blocks.bytes()}});
   parts_.reconciler.Wake();
-  auto view = ViewOf(*job);
+  auto view = ViewOf(job->prewarm);
   view.forecast = draft.forecast;
   co_return CreateAnswer{std::move(view), true};
 }
@@ -331,13 +336,13 @@ Task<ApiResult<PlanView>> ControllerService::Plan(Caller caller, CreateRequest r
 
 Task<ApiResult<PrewarmView>> ControllerService::Cancel(Caller caller, std::string id) {
   if (auto ready = Ready(); !ready) co_return Refuse(ready.error());
-  auto job = JobOf(caller, id);
-  while (job && (*job)->committing && co_await (*job)->changed.Wait()) job = JobOf(caller, id);
-  if (!job) co_return Refuse(job.error());
-  Prewarm next = (*job)->prewarm;
+  auto* job = JobOf(caller, id);
+  while (job != nullptr && job->committing && co_await job->changed.Wait()) job = JobOf(caller, id);
+  if (job == nullptr) co_return co_await Forgotten(caller, id);
+  Prewarm next = job->prewarm;
   if (End(next, PrewarmState::kCancelled, "Cancelled", "cancelled by " + caller.identity,
           parts_.clock.WallNow()) == Effect::kNone) {
-    co_return ViewOf(**job);
+    co_return ViewOf(job->prewarm);
   }
   const auto saved = co_await parts_.jobs.Commit({std::move(next)});
   if (!saved) {
@@ -346,7 +351,7 @@ Task<ApiResult<PrewarmView>> ControllerService::Cancel(Caller caller, std::strin
   }
   parts_.log.Info("prewarm_cancelled", {{"prewarm", id}, {"caller", caller.identity}});
   parts_.reconciler.Wake();
-  co_return ViewOf(*saved->front());
+  co_return ViewOf(saved->front()->prewarm);
 }
 
 }  // namespace prewarm::controller

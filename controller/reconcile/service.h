@@ -37,7 +37,7 @@ class ControllerService final : public PrewarmService {
 
   Task<ApiResult<CreateAnswer>> Create(Caller caller, CreateRequest request) override;
   Task<ApiResult<PlanView>> Plan(Caller caller, CreateRequest request) override;
-  ApiResult<PrewarmView> Get(const Caller& caller, const std::string& id) override;
+  Task<ApiResult<PrewarmView>> Get(Caller caller, std::string id) override;
   ApiResult<Page<PrewarmView>> List(const Caller& caller, const PrewarmFilter& filter,
                                     const PageRequest& page) override;
   Task<ApiResult<PrewarmView>> Cancel(Caller caller, std::string id) override;
@@ -50,6 +50,9 @@ class ControllerService final : public PrewarmService {
   Task<ApiResult<FilesView>> Files(Caller caller, std::string volume, std::string path,
                                    PageRequest page) override;
 
+  // When a prewarm, accepted or not, that has not ended would be done, with all that is queued.
+  [[nodiscard]] Forecast ForecastFor(const Prewarm& prewarm) const;
+
  private:
   // A prewarm that was worked out but not accepted yet.
   struct Draft;
@@ -58,20 +61,22 @@ class ControllerService final : public PrewarmService {
   [[nodiscard]] ApiResult<std::shared_ptr<Volume>> UsableVolume(const Caller& caller,
                                                                 const std::string& name,
                                                                 const std::string& field) const;
-  [[nodiscard]] ApiResult<Job*> JobOf(const Caller& caller, const std::string& id) const;
-  // The prewarm that the idempotency key stands for; nullptr if there is none.
-  [[nodiscard]] ApiResult<Job*> SameRequest(const Caller& caller,
-                                            const CreateRequest& request) const;
+  // nullptr: the table has none of this id that the caller may see.
+  [[nodiscard]] Job* JobOf(const Caller& caller, const std::string& id) const;
+  // One that has ended and that the table has forgotten since, or kNotFound.
+  Task<ApiResult<PrewarmView>> Forgotten(const Caller& caller, const std::string& id);
+  // The prewarm that the idempotency key stands for, if there is one.
+  Task<ApiResult<std::optional<PrewarmView>>> SameRequest(const Caller& caller,
+                                                          const CreateRequest& request);
   Task<ApiResult<CreateAnswer>> Accept(const Caller& caller, Draft draft);
   // The spec of a request, with what its Bento stands for.
   Task<ApiResult<PrewarmSpec>> Complete(const Caller& caller, const CreateRequest& request);
   Task<ApiResult<Draft>> WorkOut(const Caller& caller, const CreateRequest& request);
   ApiResult<void> ChooseNodes(Draft& draft, const std::string& uuid) const;
   [[nodiscard]] bool AgentsMayStillCome() const;
-  Forecast ForecastFor(const Prewarm& prewarm) const;
   [[nodiscard]] std::vector<Job*> Superseded(const Prewarm& by) const;
 
-  PrewarmView ViewOf(const Job& job);
+  PrewarmView ViewOf(const Prewarm& prewarm);
   NodeView ViewOf(const Node& node);
   VolumeView ViewOf(const Volume& volume);
   [[nodiscard]] std::optional<WallTime> InSeconds(std::optional<double> seconds) const;

@@ -34,11 +34,22 @@ ApiResult<Page<Item>> CutPage(std::vector<Item> all, const PageRequest& page) {
 
 }  // namespace
 
-ApiResult<PrewarmView> ControllerService::Get(const Caller& caller, const std::string& id) {
-  if (auto ready = Ready(); !ready) return Refuse(ready.error());
-  auto job = JobOf(caller, id);
-  if (!job) return Refuse(job.error());
-  return ViewOf(**job);
+Task<ApiResult<PrewarmView>> ControllerService::Get(Caller caller, std::string id) {
+  if (auto ready = Ready(); !ready) co_return Refuse(ready.error());
+  if (const auto* job = JobOf(caller, id)) co_return ViewOf(job->prewarm);
+  co_return co_await Forgotten(caller, id);
+}
+
+Task<ApiResult<PrewarmView>> ControllerService::Forgotten(const Caller& caller,
+                                                          const std::string& id) {
+  const auto found = co_await parts_.jobs.FindForgotten(id);
+  if (!found) co_return Refuse(JobsAway(found.error()));
+  const auto& prewarm = *found;
+  // One that has not ended is being made durable, and its caller does not know of it yet.
+  if (!prewarm || prewarm->name_space != caller.name_space || !IsFinal(prewarm->state)) {
+    co_return Refuse(NoSuch("prewarm", id));
+  }
+  co_return ViewOf(*prewarm);
 }
 
 ApiResult<Page<PrewarmView>> ControllerService::List(const Caller& caller,
@@ -68,7 +79,7 @@ ApiResult<Page<PrewarmView>> ControllerService::List(const Caller& caller,
       answer.next_page_token = std::to_string(answer.items.back().prewarm.age);
       break;
     }
-    answer.items.push_back(ViewOf(*at->second));
+    answer.items.push_back(ViewOf(prewarm));
   }
   return answer;
 }
@@ -77,15 +88,16 @@ Task<ApiResult<PrewarmService::Change>> ControllerService::Watch(Caller caller, 
                                                                  std::uint64_t seen,
                                                                  Duration limit) {
   if (auto ready = Ready(); !ready) co_return Refuse(ready.error());
-  auto job = JobOf(caller, id);
-  if (!job) co_return Refuse(job.error());
+  auto* job = JobOf(caller, id);
   const auto end = parts_.clock.Now() + limit;
-  while (job && (*job)->version == seen && parts_.clock.Now() < end) {
-    if (!co_await (*job)->changed.WaitFor(end - parts_.clock.Now())) break;
+  while (job != nullptr && job->version == seen && parts_.clock.Now() < end) {
+    if (!co_await job->changed.WaitFor(end - parts_.clock.Now())) break;
     job = JobOf(caller, id);
   }
-  if (!job) co_return Refuse(job.error());
-  co_return Change{ViewOf(**job), (*job)->version};
+  if (job != nullptr) co_return Change{ViewOf(job->prewarm), job->version};
+  auto ended = co_await Forgotten(caller, id);
+  if (!ended) co_return Refuse(ended.error());
+  co_return Change{*std::move(ended), seen + 1};
 }
 
 ApiResult<Page<NodeView>> ControllerService::Nodes(const Caller&, const PageRequest& page) {

@@ -9,20 +9,20 @@ std::optional<WallTime> ControllerService::InSeconds(std::optional<double> secon
   return MomentIn(*seconds, parts_.clock.WallNow());
 }
 
-PrewarmView ControllerService::ViewOf(const Job& job) {
+PrewarmView ControllerService::ViewOf(const Prewarm& prewarm) {
   PrewarmView view;
-  view.prewarm = job.prewarm;
-  const bool ended = IsFinal(job.prewarm.state);
-  for (const auto& [node, task] : job.prewarm.tasks) {
+  view.prewarm = prewarm;
+  const bool ended = IsFinal(prewarm.state);
+  for (const auto& [node, task] : prewarm.tasks) {
     TaskView entry{task, std::nullopt};
     if (!ended && !IsFinal(task.state)) {
       const auto& predicted = parts_.reconciler.Predicted();
-      const auto at = predicted.find({job.prewarm.id, node});
+      const auto at = predicted.find({prewarm.id, node});
       if (at != predicted.end()) entry.eta = InSeconds(at->second);
     }
     view.tasks.push_back(std::move(entry));
   }
-  if (!ended) view.forecast = ForecastFor(job.prewarm);
+  if (!ended) view.forecast = ForecastFor(prewarm);
   return view;
 }
 

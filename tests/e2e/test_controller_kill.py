@@ -36,7 +36,9 @@ def fleet(folder, redis, closing):
         for number in range(MODELS):
             (root / f"model-{number}").mkdir()
             (root / f"model-{number}" / "weights").write_bytes(random_bytes(300_000, number))
-    controller = Controller(folder / "controller", {"models": {"meta": volume.meta}}, lease="200ms")
+    # More than are made: the list is to show all of them.
+    controller = Controller(folder / "controller", {"models": {"meta": volume.meta}}, lease="200ms",
+                            keep_ended=1_000_000)
     closing.append(controller)
     agent = AgentDaemon(folder / "node", "node-a", [controller])
     closing.append(agent)
@@ -76,6 +78,7 @@ def test_nothing_accepted_is_lost_and_everything_ends_once(fleet):
             controller.kill()
         controller.start()
         if number % 10 == 9:
+            wait_for(lambda: sum(len(one.accepted) for one in submitters) > number, "submissions to go on")
             check_ends(controller, ended)
     accepted = end_all(submitters)
     wait_for(lambda: all(prewarm["state"] in FINAL for prewarm in everything(controller).values()),

@@ -29,10 +29,11 @@ class Problem(Exception):
 
 class Controller:
     def __init__(self, folder, volumes, *, fleet=None, env=None, lease="2s", beside=None, tls=None, kubeconfig=None,
-                 kubernetes=None, workloads=None, webhook=None, with_tokens=True, lead=None):
+                 kubernetes=None, workloads=None, webhook=None, with_tokens=True, lead=None, keep_ended=None):
         """`beside` another one: on its job store, standing by. `tls`: certificate, key and client-ca. `kubeconfig`:
         of the cluster that it works for; `kubernetes`: more of its settings; `workloads`: kinds that it is told of.
-        `webhook`: where it answers for pods. `with_tokens`: of a file. `lead`: wait until it leads."""
+        `webhook`: where it answers for pods. `with_tokens`: of a file. `lead`: wait until it leads.
+        `keep_ended`: how many prewarms that have ended it keeps in memory."""
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.env = env or {}
@@ -47,7 +48,7 @@ class Controller:
                        **(tls or {"insecure-loopback": True})},
             **({"api": {"tokens": str(tokens)}} if with_tokens else {}),
             "jobs": {"database": beside.settings["jobs"]["database"] if beside else str(self.folder / "jobs.db"),
-                     "lease": lease},
+                     "lease": lease, **({"keep-ended": keep_ended} if keep_ended is not None else {})},
             "fleet": {"follow-interval": "500ms", **(fleet or {})},
             "volumes": volumes,
             **({"workloads": workloads} if workloads else {}),

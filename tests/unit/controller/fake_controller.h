@@ -92,10 +92,10 @@ class FakeService final : public PrewarmService {
     plan.rejected.push_back({"gpu-2", "needs 5 GiB, 2 GiB less than it has room for"});
     co_return plan;
   }
-  ApiResult<PrewarmView> Get(const Caller&, const std::string& id) override {
+  Task<ApiResult<PrewarmView>> Get(Caller, std::string id) override {
     const auto at = prewarms.find(id);
-    if (at == prewarms.end()) return Refuse(NoSuchThing(id));
-    return at->second.view;
+    if (at == prewarms.end()) co_return Refuse(NoSuchThing(id));
+    co_return at->second.view;
   }
   ApiResult<Page<PrewarmView>> List(const Caller&, const PrewarmFilter& filter,
                                     const PageRequest& request) override {

@@ -61,13 +61,13 @@ class FakeService final : public PrewarmService {
     if (failure_) co_return Refuse(*failure_);
     co_return plan_;
   }
-  ApiResult<PrewarmView> Get(const Caller& caller, const std::string& id) override {
-    if (failure_) return Refuse(*failure_);
+  Task<ApiResult<PrewarmView>> Get(Caller caller, std::string id) override {
+    if (failure_) co_return Refuse(*failure_);
     const auto found = prewarms_.find(id);
     if (found == prewarms_.end() || found->second.prewarm.name_space != caller.name_space) {
-      return Refuse({ProblemKind::kNotFound, "no-such-prewarm", "there is no prewarm " + id});
+      co_return Refuse({ProblemKind::kNotFound, "no-such-prewarm", "there is no prewarm " + id});
     }
-    return found->second;
+    co_return found->second;
   }
   ApiResult<Page<PrewarmView>> List(const Caller& caller, const PrewarmFilter& filter,
                                     const PageRequest& page) override {
@@ -82,7 +82,7 @@ class FakeService final : public PrewarmService {
     return answer;
   }
   Task<ApiResult<PrewarmView>> Cancel(Caller caller, std::string id) override {
-    auto view = Get(caller, id);
+    auto view = co_await Get(caller, id);
     if (!view) co_return view;
     Change(id, PrewarmState::kCancelled);
     co_return prewarms_.at(id);
@@ -94,7 +94,7 @@ class FakeService final : public PrewarmService {
     while (seen == version_ && clock.Now() < end && !failure_) {
       if (!co_await SleepFor(std::chrono::milliseconds(1))) break;
     }
-    auto view = Get(caller, id);
+    auto view = co_await Get(caller, id);
     if (!view) co_return Refuse(view.error());
     co_return PrewarmService::Change{*std::move(view), version_};
   }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <chrono>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -42,8 +43,11 @@ class PickyStore final : public JobStore {
                                            WallTime) override {
     return std::optional<Prewarm>();
   }
-  Result<std::optional<Prewarm>> Find(const std::string&) override {
-    return std::optional<Prewarm>();
+  Result<std::optional<Prewarm>> Find(const std::string& id) override {
+    asked.push_back(id);
+    Prewarm prewarm;
+    prewarm.id = id;
+    return std::optional(std::move(prewarm));
   }
   Result<std::size_t> Prune(std::size_t, WallTime) override { return 0; }
   [[nodiscard]] std::string IdOf(const std::string&, const std::string& name) const override {
@@ -51,6 +55,7 @@ class PickyStore final : public JobStore {
   }
 
   std::vector<std::string> written;
+  std::vector<std::string> asked;
 
  private:
   const std::string refused_;
@@ -59,12 +64,18 @@ class PickyStore final : public JobStore {
 
 class Table : public testing::Test {
  protected:
-  Task<void> Commit(std::string id) {
+  Task<void> Commit(std::string id, PrewarmState state = PrewarmState::kPending) {
     Prewarm prewarm;
     prewarm.id = id;
+    prewarm.state = state;
     const auto saved = co_await table_.Commit({std::move(prewarm)});
     (saved ? accepted_ : refused_).push_back(id);
     if (accepted_.size() + refused_.size() == 3) writer_.Stop();
+  }
+
+  Task<void> FindForgotten(std::string id) {
+    const auto found = co_await table_.FindForgotten(std::move(id));
+    found_.push_back(found && *found ? std::optional((*found)->id) : std::nullopt);
   }
 
   boost::asio::io_context loop_;
@@ -75,6 +86,7 @@ class Table : public testing::Test {
   TaskGroup callers_{loop_.get_executor()};
   std::vector<std::string> accepted_;
   std::vector<std::string> refused_;
+  std::vector<std::optional<std::string>> found_;
 };
 
 TEST_F(Table, WritesTheOthersOfABatchInWhichTheStoreRefusesOne) {
@@ -113,6 +125,28 @@ TEST_F(Table, KnowsWhatIsBeingMadeUntilItIsThere) {
   loop_.run();
   EXPECT_FALSE(table_.IsBeingMade("one"));
   EXPECT_FALSE(table_.IsBeingMade("bad"));
+}
+
+TEST_F(Table, AsksTheStoreOnlyOnceItHasForgotten) {
+  callers_.Spawn("find", FindForgotten("one"));
+  loop_.run();
+  EXPECT_EQ(found_, (std::vector<std::optional<std::string>>{std::nullopt}));
+  EXPECT_THAT(store_.asked, testing::IsEmpty());
+
+  writer_.Spawn("write", table_.WriteLoop());
+  for (const auto* id : {"one", "two", "three"}) {
+    callers_.Spawn("commit", Commit(id, PrewarmState::kSucceeded));
+  }
+  loop_.restart();
+  loop_.run();
+  table_.ForgetEnded(1);
+  EXPECT_EQ(table_.Find("one"), nullptr);
+  EXPECT_NE(table_.Find("three"), nullptr);
+  for (const auto* id : {"one", "two"}) callers_.Spawn("find", FindForgotten(id));
+  loop_.restart();
+  loop_.run();
+  EXPECT_THAT(store_.asked, UnorderedElementsAre("one", "two"));
+  EXPECT_THAT(found_, UnorderedElementsAre(std::nullopt, "one", "two"));
 }
 
 }  // namespace
