@@ -53,9 +53,9 @@ struct Closer {
 };
 
 Error ReadError(int error_number, const std::string& what) {
-  // What a client that was killed leaves behind: nobody serves this place, and nobody will again
-  // before it is unmounted.
-  if (error_number == ENOTCONN) {
+  // What a client that was killed leaves behind, or whoever was just asking it is told: nobody
+  // serves this place, and nobody will again before it is unmounted.
+  if (error_number == ENOTCONN || error_number == ECONNABORTED) {
     return Fail(ErrorCode::kUnavailable, what + ": its client has ended; unmount what it left",
                 Reason::kConnection);
   }
@@ -123,32 +123,7 @@ bool IsInside(std::string_view path, std::string_view folder) {
 
 }  // namespace
 
-MountSurvey SurveyMounts() {
-  // One client may be reachable at many places; any that answers will do.
-  std::map<std::string, std::vector<MountEntry>> clients;
-  for (MountEntry& entry : MountTable()) {
-    if (entry.root == "/") clients[entry.device].push_back(std::move(entry));
-  }
-  MountSurvey survey;
-  for (const auto& [device, places] : clients) {
-    std::optional<Error> first_error;
-    bool found = false;
-    for (const MountEntry& place : places) {
-      auto settings = ReadEntry(place);
-      found = settings.has_value();
-      if (found) {
-        survey.mounts.push_back(*std::move(settings));
-        break;
-      }
-      // A client that hangs does so at all its mount points.
-      const bool hangs = settings.error().code == ErrorCode::kTimeout;
-      if (!first_error) first_error = std::move(settings).error();
-      if (hangs) break;
-    }
-    if (!found) survey.unreadable.emplace_back(places.front(), *std::move(first_error));
-  }
-  return survey;
-}
+MountSurvey SurveyMounts() { return SurveyOf({MountTable, ReadEntry}); }
 
 Result<MountSettings> ReadMount(const std::string& path) {
   TRY(const std::string resolved,

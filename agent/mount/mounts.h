@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -63,14 +64,20 @@ enum class Visibility : std::uint8_t {
 
 // Everything mounted here, each client once however many bind mounts lead to it. A mount whose
 // .config cannot be read (another user's, hung: each read has a deadline of 2 s) is in `unreadable`
-// with the reason; kUnavailable: its client has ended and left the mount point behind. A read of a
-// hung mount cannot be taken back: its thread stays until the kernel lets it go, so call this when
-// a user asks, not in a tight loop.
+// with the reason; kUnavailable: its client has ended and left the mount point behind. What was
+// unmounted meanwhile is in neither. A read of a hung mount cannot be taken back: its thread stays
+// until the kernel lets it go, so call this when a user asks, not in a tight loop.
 struct MountSurvey {
   std::vector<MountSettings> mounts;
   std::vector<std::pair<MountEntry, Error>> unreadable;
 };
 MountSurvey SurveyMounts();
+// The same of what is given in place of the kernel's table and the mounts. Pure.
+struct MountSources {
+  std::function<std::vector<MountEntry>()> table;
+  std::function<Result<MountSettings>(const MountEntry&)> read;
+};
+MountSurvey SurveyOf(const MountSources& sources);
 // One mount by any path inside it. kNotFound: not a JuiceFS mount, or a bind mount of a part of
 // one; kTimeout: it hangs; kUnavailable: its client has ended; kPermission: only root and the
 // mount's owner may ask.

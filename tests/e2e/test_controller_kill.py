@@ -88,7 +88,8 @@ def test_nothing_accepted_is_lost_and_everything_ends_once(fleet):
     lost = [prewarm for prewarm in accepted.values() if prewarm not in known]
     assert not lost, f"seed {SEED}: {len(lost)} of {len(accepted)} accepted prewarms are gone"
     assert len(set(accepted.values())) == len(accepted), "two keys, one prewarm"
-    assert {known[prewarm]["state"] for prewarm in accepted.values()} == {"succeeded"}
+    not_warm = [known[prewarm] for prewarm in accepted.values() if known[prewarm]["state"] != "succeeded"]
+    assert not not_warm, not_warm[:3]
     unanswered = sum(submitter.unanswered for submitter in submitters)
     conftest.SUMMARY.append(f"controller kill -9: {ROUNDS} rounds ({at_calls} at a chosen system call), "
                             f"{len(accepted)} prewarms accepted, {unanswered} requests cut, 0 lost")
@@ -114,8 +115,9 @@ def kill_at_a_system_call(controller, chance):
 
 
 def check_ends(controller, ended):
-    for prewarm_id, prewarm in everything(controller).items():
-        if prewarm["state"] in FINAL:
-            assert ended.setdefault(prewarm_id, prewarm["state"]) == prewarm["state"]
-    for prewarm_id in ended:
-        assert controller.get(prewarm_id)["state"] == ended[prewarm_id]
+    known = everything(controller)
+    for prewarm_id, state in ended.items():
+        assert prewarm_id in known, f"{prewarm_id} had ended as {state} and is gone"
+        assert known[prewarm_id]["state"] == state
+    ended.update({prewarm_id: prewarm["state"] for prewarm_id, prewarm in known.items()
+                  if prewarm["state"] in FINAL})
