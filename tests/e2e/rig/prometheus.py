@@ -10,7 +10,7 @@ import urllib.request
 import yaml
 
 from rig.fleet import TOKEN
-from rig.process import Child, accepts, free_port, wait_for
+from rig.process import Child, free_port, wait_for
 
 DEPLOY = pathlib.Path(__file__).resolve().parents[3] / "deploy"
 DASHBOARDS = sorted((DEPLOY / "grafana").glob("*.json"))
@@ -41,7 +41,15 @@ class Prometheus:
         self.child = Child(
             ["prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data",
              f"--web.listen-address=127.0.0.1:{self.port}"], folder / "prometheus.log")
-        self.child.wait_until(lambda: accepts(self.port), "Prometheus to listen")
+        self.child.wait_until(self.ready, "Prometheus to be ready")
+
+    def ready(self):
+        """It listens before it answers questions."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/-/ready", timeout=5) as answer:
+                return answer.status == 200
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            return False
 
     def query(self, expression):
         url = f"http://127.0.0.1:{self.port}/api/v1/query?" + urllib.parse.urlencode({"query": expression})
