@@ -1,5 +1,6 @@
 #!/bin/bash
-# Sets up what tests need, builds, runs the tests and ends with ctest's summary.
+# Sets up what tests need, builds, runs the tests and ends with ctest's summary, or with what the
+# failed ones said.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -38,6 +39,17 @@ label_of() {
   esac
 }
 
+# What the failed tests said last, once more: nobody finds it among a thousand that passed.
+print_failures() {
+  awk -v most=60 '
+    /^[0-9]+\/[0-9]+ Testing: / { name = $NF; count = 0 }
+    { said[count++] = $0 }
+    /^Test Failed\.$/ {
+      print "::: " name
+      for (n = count > most ? count - most : 0; n < count; ++n) print said[n]
+    }' "$1" || true
+}
+
 preset=release
 jobs=$(nproc)
 labels=()
@@ -74,4 +86,7 @@ fi
 [[ $preset != tsan ]] || export TSAN_OPTIONS=suppressions=$root/tests/tsan_suppressions.txt
 cmake --preset "$preset" -DPREWARM_TESTS=ON >/dev/null
 cmake --build "$build"
-exec ctest --test-dir "$build" --parallel "$jobs" --output-on-failure "${ctest_options[@]}"
+if ! ctest --test-dir "$build" --parallel "$jobs" --output-on-failure "${ctest_options[@]}"; then
+  print_failures "$build/Testing/Temporary/LastTest.log"
+  exit 1
+fi

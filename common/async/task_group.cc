@@ -2,6 +2,7 @@
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -46,7 +47,10 @@ bool TaskGroup::Spawn(std::string name, Task<void> task) {
       asio::bind_cancellation_slot(
           signal->slot(), [this, signal, name = std::move(name)](const std::exception_ptr& e) {
             if (e) DieOf(name, e);
-            running_.erase(signal);
+            // A stop that was asked for with nobody in the loop is on its way to this signal.
+            std::list<asio::cancellation_signal> ended;
+            ended.splice(ended.end(), running_, signal);
+            asio::post(executor_, [ended = std::move(ended)] {});
             if (running_.empty()) idle_.cancel();
           }));
   return true;

@@ -1,7 +1,7 @@
 // The only way to start a coroutine (rule C5). A group counts what runs in it; Stop() closes the
 // door and asks everything inside to end; Join() returns when the last one is gone.
-// Not thread-safe: a group lives on one single-threaded executor, and every call is made there.
-// An exception that escapes from a task ends the process with the task's name: restart is cheap.
+// Not thread-safe: a group lives on one single-threaded executor, and every call is made there or
+// while it runs nothing. An exception that escapes from a task ends the process with its name.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>

@@ -48,9 +48,11 @@ class World(ClusterWorld):
     def wait_for_ready(self, status, reason, name="models", seconds=60):
         def is_so():
             now = self.ready(name)
-            return now["status"] == status and now["reason"] == reason
-        wait_for(is_so, f"volume {name} to be {status} because of {reason}, not {self.ready(name)}", seconds)
-        return self.ready(name)
+            return now if now["status"] == status and now["reason"] == reason else None
+        try:
+            return wait_for(is_so, f"volume {name} to be {status} because of {reason}", seconds)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.ready(name)}\n{self.controller.child.output()}") from None
 
     def state(self, name):
         return self.cluster.get("Prewarm", name).get("status", {}).get("state")
@@ -96,8 +98,8 @@ def test_a_rotated_password_is_taken_from_the_secret(world):
     wait_for(lambda: world.state("kept") == "warm", "the prewarm to be warm", 60)
     world.set_password(SECOND)
     world.redis.cli("CLIENT", "KILL", "USER", "warmer")
-    wait_for(lambda: world.ready()["status"] == "False", "the old password to be refused", 120)
-    assert FIRST not in world.ready()["message"] and world.ready()["reason"] == "AccessDenied", world.ready()
+    refused = world.wait_for_ready("False", "AccessDenied", seconds=120)
+    assert FIRST not in refused["message"], refused
     world.write_secret(SECOND)
     world.wait_for_ready("True", "MetadataRead", seconds=90)
     world.cluster.apply(prewarm("later", model="another"))

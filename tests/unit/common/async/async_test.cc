@@ -9,6 +9,7 @@
 #include "common/async/deadline.h"
 #include "common/async/io_thread.h"
 #include "common/async/offload.h"
+#include "common/async/signal.h"
 #include "common/async/task_group.h"
 
 namespace prewarm {
@@ -47,6 +48,29 @@ TEST(TaskGroup, StopEndsWhatWaitsAndRefusesWhatComes) {
   EXPECT_FALSE(completed_sleep);
   EXPECT_TRUE(joined);
   EXPECT_FALSE(group.Spawn("late", sleeper(completed_sleep)));
+}
+
+// With nobody in the loop a stop is only on its way to the task, and what wakes the task may be
+// ahead of it.
+TEST(TaskGroup, StopMayFindATaskThatIsAboutToEnd) {
+  boost::asio::io_context loop;
+  TaskGroup group(loop.get_executor());
+  Signal woken(loop.get_executor());
+  int ended = 0;
+  auto waiter = [](Signal& signal, int& out) -> Task<void> {
+    co_await signal.Wait();
+    ++out;
+  };
+  ASSERT_TRUE(group.Spawn("first", waiter(woken, ended)));
+  ASSERT_TRUE(group.Spawn("second", waiter(woken, ended)));
+  loop.poll();
+  ASSERT_EQ(group.running(), 2U);
+  woken.Notify();
+  group.Stop();
+  loop.restart();
+  loop.run();
+  EXPECT_EQ(ended, 2);
+  EXPECT_EQ(group.running(), 0U);
 }
 
 TEST(SleepFor, DoesNotBeginAfterAStop) {
