@@ -33,7 +33,9 @@ class ChildProcess {
   std::string log_path_;
 };
 
-// A port that was free a moment ago, for servers that cannot take port 0 and tell.
+// A port that was free a moment ago, for servers that cannot take port 0 and tell. Below those that
+// the kernel hands out: one of these would be somebody else's by the time that a slow server
+// listens.
 std::uint16_t FreePort();
 bool AcceptsConnections(std::uint16_t port);
 // Polls until `ready` or the deadline; false at the deadline.

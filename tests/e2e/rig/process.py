@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import os
 import pathlib
+import secrets
 import signal
 import socket
 import subprocess
@@ -25,9 +26,12 @@ def die_with_parent():
 
 
 def free_port():
-    with contextlib.closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """For a server that cannot take port 0 and tell. Below those that the kernel hands out: one of these would be
+    somebody else's by the time that a slow server listens, or is started again."""
+    while True:
+        with contextlib.closing(socket.socket()) as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", 10000 + secrets.randbelow(22000)))
+            return probe.getsockname()[1]
 
 
 def accepts(port):
