@@ -8,7 +8,8 @@
 namespace prewarm::agent {
 namespace {
 
-constexpr Duration kAgeWhileOneHangs = std::chrono::minutes(10);
+constexpr Duration kAgeWhileSilent = std::chrono::minutes(10);
+constexpr Duration kFirstAgeWhileOneHangs = std::chrono::seconds(4);
 // Whoever looks at the node must find a thread, so that questions never take the whole pool.
 constexpr std::size_t kMostAsked = 2;
 
@@ -34,13 +35,19 @@ Task<std::shared_ptr<const MountSurvey>> MountWatch::Look() {
   auto seen = co_await Offload(pool_, [this] { return survey_(); });
   last_ = std::make_shared<const MountSurvey>(std::move(seen));
   last_at_ = clock_.Now();
+  if (!OneHangs(*last_)) {
+    age_while_one_hangs_ = Duration();
+  } else if (age_while_one_hangs_ == Duration()) {
+    age_while_one_hangs_ = kFirstAgeWhileOneHangs;
+  } else {
+    age_while_one_hangs_ = std::min(age_while_one_hangs_ * 2, kAgeWhileSilent);
+  }
   co_return last_;
 }
 
 Task<std::shared_ptr<const MountSurvey>> MountWatch::LookLately(Duration age) {
   if (last_ != nullptr) {
-    const auto limit = OneHangs(*last_) ? std::max(age, kAgeWhileOneHangs) : age;
-    if (clock_.Now() - last_at_ <= limit) co_return last_;
+    if (clock_.Now() - last_at_ <= std::max(age, age_while_one_hangs_)) co_return last_;
   }
   co_return co_await Look();
 }
@@ -55,7 +62,7 @@ Task<Result<CacheCount>> MountWatch::Ask(MountSettings mount, std::vector<std::s
     if (!co_await answered_.Wait()) co_return Stopped();
   }
   if (const auto silent = silent_.find(mount.mount_point); silent != silent_.end()) {
-    if (clock_.Now() - silent->second < kAgeWhileOneHangs) {
+    if (clock_.Now() - silent->second < kAgeWhileSilent) {
       co_return Fail(ErrorCode::kTimeout, "it did not answer some minutes ago", Reason::kTimeout);
     }
     silent_.erase(silent);

@@ -34,8 +34,8 @@ class MountWatch {
 
   // As they are now.
   Task<std::shared_ptr<const MountSurvey>> Look();
-  // As they were at most `age` ago. While a mount hangs, no more often than every ten minutes: each
-  // look at it costs a thread that stays until the kernel lets it go.
+  // As they were at most `age` ago. While a mount hangs, rarely: after four seconds, eight, … up to
+  // ten minutes, as each look at it costs a thread that stays until the kernel lets it go.
   Task<std::shared_ptr<const MountSurvey>> LookLately(Duration age);
 
   // CheckCache, in its turn: a client answers one question at a time, and one that did not answer
@@ -52,6 +52,7 @@ class MountWatch {
   const Check check_;
   std::shared_ptr<const MountSurvey> last_;
   SteadyTime last_at_;
+  Duration age_while_one_hangs_{};            // zero: none does
   std::set<std::string> asked_;               // mount points that are being asked
   std::map<std::string, SteadyTime> silent_;  // when they did not answer
   Signal answered_;

@@ -57,6 +57,17 @@ std::optional<WallTime> NextChance(const MountVisibility& mount, const StoredTas
   return answered + period;
 }
 
+// A client may be too busy, or about to go, to tell its settings; until then it is looked at again.
+constexpr auto kUnansweredIsFinal = std::chrono::seconds(30);
+constexpr auto kLookAgain = std::chrono::seconds(5);
+
+// When a mount that did not tell its settings will have another chance to; nothing: it had enough.
+std::optional<WallTime> NextLook(const StoredTask& task, WallTime now) {
+  const auto last = task.stored_at + kUnansweredIsFinal;
+  if (now >= last) return std::nullopt;
+  return std::min<WallTime>(now + kLookAgain, last);
+}
+
 std::string SentenceOf(const MountVisibility& mount, const ClientAnswer& answer) {
   return mount.mount_point + ": " + answer.words + ".";
 }
@@ -66,7 +77,8 @@ Sight SightOf(const MountSurvey& survey, const MountVisibility& mount, const Sto
   if (mount.visibility == Visibility::kNextMount && mount.mount_point.empty()) {
     return {true, {}, mount.words};
   }
-  if (SeesNothingOfThese(mount)) return {false, {}, mount.words};
+  if (mount.visibility == Visibility::kUnknown) return {false, NextLook(task, now), mount.words};
+  if (mount.visibility == Visibility::kNextMount) return {false, {}, mount.words};
   const auto inferred = InferredAt(survey, mount, task);
   const auto known = answers.find(mount.mount_point);
   if (known == answers.end()) {

@@ -3,12 +3,14 @@ whatever the clock says."""
 
 import os
 import re
+import signal
 import time
 
 import pytest
 
 from rig.agent import report_of, start, volume_options, warm
 from rig.fleet import FINAL, AgentDaemon, Controller
+from rig.process import wait_for
 from rig.stores import FileStore
 from rig.tree import MIB, contents, random_bytes
 from rig.volume import Volume
@@ -113,6 +115,22 @@ def test_a_live_client_that_misses_a_block_is_believed_too(folder, redis, closin
     again, _ = node.states(node.warm())
     assert again["state"] == "succeeded", again
     assert "the client finds all 20.0 MiB" in again["tasks"][0]["message"]
+
+
+def test_a_client_that_does_not_answer_at_once_is_looked_at_again(folder, redis, closing):
+    node = Node(folder, redis, closing, VERSIONS[-1], "--cache-scan-interval=-1")
+    serving = node.reader.serving_pid()
+    os.kill(serving, signal.SIGSTOP)
+    try:
+        prewarm_id = node.warm()
+        task = wait_for(lambda: next((one for one in node.controller.get(prewarm_id)["tasks"]
+                                      if one["state"] not in ("waiting", "queued", "running")), None), "its end", 60)
+        assert task["state"] == "stored" and "its settings could not be read" in task["message"], task
+    finally:
+        os.kill(serving, signal.SIGCONT)
+    ended, _ = node.states(prewarm_id)
+    assert ended["state"] == "succeeded", ended["tasks"]
+    assert "the client finds all 20.0 MiB" in ended["tasks"][0]["message"]
 
 
 def test_what_a_client_sees_already_does_not_wait_for_its_next_scan(folder, redis, closing):

@@ -1,6 +1,7 @@
 """Redis, JuiceFS volumes on it, and mounts of the real client with their own counters."""
 
 import itertools
+import json
 import os
 import pathlib
 import signal
@@ -107,6 +108,10 @@ class Mount:
             except ValueError:
                 continue
         return values
+
+    def serving_pid(self):
+        """Of the process that answers; the one that was started only watches over it."""
+        return json.loads((self.path / ".config").read_text())["Pid"]
 
     def __enter__(self):
         return self.path

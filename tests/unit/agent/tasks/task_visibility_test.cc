@@ -96,15 +96,26 @@ TEST(TaskVisibility, InfersThatAClientThatStartedLaterFoundTheBlocksInItsFirstSc
   EXPECT_EQ(Judge(mount, CacheVerdict::kNotAsked, seconds(20)).state, TaskState::kStored);
 }
 
+MountSurvey Hung() {
+  MountSurvey survey;
+  survey.unreadable.emplace_back(MountEntry{"/mnt/jfs", "vol", "0:39", "/"},
+                                 Fail(ErrorCode::kTimeout, "hangs"));
+  return survey;
+}
+
+TEST(TaskVisibility, LeavesAMountThatDoesNotAnswerHalfAMinute) {
+  const auto at = [](Duration later) { return Judge(Hung(), {}, later).at; };
+  EXPECT_EQ(at(seconds(2)), kStored + seconds(7));
+  EXPECT_EQ(at(seconds(28)), kStored + seconds(30));
+  EXPECT_EQ(at(seconds(30)), std::nullopt);
+}
+
 TEST(TaskVisibility, PromisesNothingForAClientThatNeverLooks) {
   auto elsewhere = Mount(seconds(-1));
   elsewhere.cache_directories = {"/other"};
-  MountSurvey unreadable;
-  unreadable.unreadable.emplace_back(MountEntry{"/mnt/jfs", "vol", "0:39", "/"},
-                                     Fail(ErrorCode::kTimeout, "hangs"));
   const ClientAnswers answers{{"/mnt/jfs", Said(CacheVerdict::kNotAsked)}};
   for (const auto& survey :
-       {MountSurvey{{Mount(seconds(0))}, {}}, MountSurvey{{elsewhere}, {}}, unreadable}) {
+       {MountSurvey{{Mount(seconds(0))}, {}}, MountSurvey{{elsewhere}, {}}, Hung()}) {
     const auto judged = Judge(survey, answers, std::chrono::hours(100));
     EXPECT_EQ(judged.state, TaskState::kStored);
     EXPECT_FALSE(judged.at);
