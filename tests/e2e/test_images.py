@@ -272,9 +272,8 @@ def cluster(folder):
 
 def asked(cluster, account):
     """What the account has asked the API server: (verb, resource, answer)."""
-    events = [json.loads(line) for line in cluster.audit_log.read_text().splitlines()]
-    return [(one["verb"], one["objectRef"]["resource"], one["responseStatus"]["code"]) for one in events
-            if one["user"]["username"] == account and "objectRef" in one and "responseStatus" in one]
+    return [(one["verb"], one["objectRef"]["resource"], one["responseStatus"]["code"])
+            for one in cluster.audit_events(account) if "objectRef" in one and "responseStatus" in one]
 
 
 def test_the_controller_leads_in_a_cluster_from_its_image_with_the_rights_that_are_shipped(

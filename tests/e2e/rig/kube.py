@@ -199,8 +199,10 @@ class Cluster(KubeApi):
         return done.stdout + (done.stderr if expect else "")
 
     def audit_events(self, user=None):
-        """Requests as the audit log tells them; of a user as Kubernetes names it."""
-        events = [json.loads(line) for line in self.audit_log.read_text().splitlines()]
+        """Requests as the audit log tells them; of a user as Kubernetes names it. Without a line that is just being
+        written."""
+        events = [json.loads(line) for line in self.audit_log.read_bytes().splitlines(keepends=True)
+                  if line.endswith(b"\n")]
         return [one for one in events if user is None or one["user"]["username"] == user]
 
     # ---- nodes -------------------------------------------------------------------------------------
