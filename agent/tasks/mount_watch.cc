@@ -35,20 +35,15 @@ Task<std::shared_ptr<const MountSurvey>> MountWatch::Look() {
   auto seen = co_await Offload(pool_, [this] { return survey_(); });
   last_ = std::make_shared<const MountSurvey>(std::move(seen));
   last_at_ = clock_.Now();
-  if (!OneHangs(*last_)) {
-    age_while_one_hangs_ = Duration();
-  } else if (age_while_one_hangs_ == Duration()) {
-    age_while_one_hangs_ = kFirstAgeWhileOneHangs;
-  } else {
-    age_while_one_hangs_ = std::min(age_while_one_hangs_ * 2, kAgeWhileSilent);
-  }
+  age_while_one_hangs_ = OneHangs(*last_) ? std::clamp(age_while_one_hangs_ * 2,
+                                                       kFirstAgeWhileOneHangs, kAgeWhileSilent)
+                                          : Duration();
   co_return last_;
 }
 
 Task<std::shared_ptr<const MountSurvey>> MountWatch::LookLately(Duration age) {
-  if (last_ != nullptr) {
-    if (clock_.Now() - last_at_ <= std::max(age, age_while_one_hangs_)) co_return last_;
-  }
+  const auto limit = std::max(age, age_while_one_hangs_);
+  if (last_ != nullptr && clock_.Now() - last_at_ <= limit) co_return last_;
   co_return co_await Look();
 }
 
