@@ -4,6 +4,7 @@
 
 #include <boost/asio/io_context.hpp>
 
+#include "tests/rig/hand_clock.h"
 #include "tests/rig/run_task.h"
 
 namespace prewarm::agent {
@@ -11,13 +12,6 @@ namespace {
 
 using std::chrono::minutes;
 using std::chrono::seconds;
-
-class SetClock final : public Clock {
- public:
-  [[nodiscard]] SteadyTime Now() const override { return SteadyTime() + now; }
-  [[nodiscard]] WallTime WallNow() const override { return WallTime(now); }
-  Duration now = std::chrono::hours(1);
-};
 
 class MountWatchTest : public testing::Test {
  protected:
@@ -48,7 +42,7 @@ class MountWatchTest : public testing::Test {
   int looks_ = 0;
   boost::asio::io_context loop_;
   boost::asio::thread_pool pool_{1};
-  SetClock clock_;
+  rig::HandClock clock_;
   MountWatch watch_{loop_.get_executor(), clock_, pool_, [this] { return Survey(); }};
 };
 

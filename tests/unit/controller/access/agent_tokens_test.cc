@@ -39,7 +39,7 @@ class AgentTokensTest : public testing::Test {
   static constexpr auto kNodeName = "authentication.kubernetes.io/node-name";
 
   boost::asio::io_context loop_;
-  HandClock clock_;
+  rig::HandClock clock_;
   ReviewingServer server_;
   TokenReviews tokens_{loop_.get_executor(), server_.api, clock_, {.audiences = {kAudience}}};
   AgentTokens agents_{server_.api, tokens_, {"prewarm-system", "prewarm-agent"}};

@@ -51,7 +51,7 @@ class ClusterAuthenticatorTest : public testing::Test {
   }
 
   boost::asio::io_context loop_;
-  HandClock clock_;
+  rig::HandClock clock_;
   ReviewingServer server_;
   OneToken file_;
   TokenReviews tokens_{loop_.get_executor(), server_.api, clock_, {.audiences = {kAudience, ""}}};

@@ -13,19 +13,12 @@
 #include <utility>
 #include <vector>
 
-#include "common/base/clock.h"
 #include "controller/kube/json_access.h"
+#include "tests/rig/hand_clock.h"
 #include "tests/rig/run_task.h"
 #include "tests/unit/controller/kube/scripted_api.h"
 
 namespace prewarm::controller {
-
-class HandClock final : public Clock {
- public:
-  [[nodiscard]] SteadyTime Now() const override { return now; }
-  [[nodiscard]] WallTime WallNow() const override { return WallTime(now.time_since_epoch()); }
-  SteadyTime now{std::chrono::hours(1)};
-};
 
 class ReviewingServer {
  public:

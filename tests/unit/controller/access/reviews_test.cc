@@ -67,7 +67,7 @@ class ReviewsTest : public testing::Test {
   }
 
   boost::asio::io_context loop_;
-  HandClock clock_;
+  rig::HandClock clock_;
   std::unique_ptr<Bools> reviews_ =
       std::make_unique<Bools>(loop_.get_executor(), clock_, ReviewLimits());
   std::vector<Result<bool>> answers_;

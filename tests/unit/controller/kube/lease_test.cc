@@ -5,6 +5,7 @@
 
 #include <boost/asio/io_context.hpp>
 
+#include "tests/rig/hand_clock.h"
 #include "tests/rig/run_task.h"
 #include "tests/unit/controller/kube/scripted_api.h"
 
@@ -13,13 +14,6 @@ namespace {
 
 namespace json = boost::json;
 using std::chrono::seconds;
-
-class HandClock final : public Clock {
- public:
-  [[nodiscard]] SteadyTime Now() const override { return now; }
-  [[nodiscard]] WallTime WallNow() const override { return WallTime(now.time_since_epoch()); }
-  SteadyTime now{std::chrono::hours(1)};
-};
 
 // One Lease with the server's rules: a version that grows, and conflicts.
 class LeaseTest : public testing::Test {
@@ -68,7 +62,7 @@ class LeaseTest : public testing::Test {
   std::string Holder() { return std::string(lease_->at("spec").at("holderIdentity").as_string()); }
 
   boost::asio::io_context loop_;
-  HandClock clock_;
+  rig::HandClock clock_;
   ScriptedApi api_;
   std::optional<json::object> lease_;
   int version_ = 100;
